@@ -1,0 +1,108 @@
+"""Files and folders on disk: digests of them, and putting them in place so that none is ever seen half-written."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # linux/fs.h
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(*paths: Path) -> str:
+    """A digest of files and whole folders: names below each path, contents, link targets and the executable bit.
+
+    Other mode bits and times are left out, as git does not keep them: two clones have to agree.
+    """
+    total = hashlib.sha256()
+    for path in paths:
+        for name, file in _walk(path, ""):
+            if file.is_symlink():
+                entry = f"link {file.readlink()}"
+            else:
+                entry = f"{'x' if os.access(file, os.X_OK) else '-'} {sha256(file)}"
+            total.update(f"{name}\0{entry}\0".encode())
+        total.update(b"\0")
+    return total.hexdigest()
+
+
+def _walk(path: Path, name: str) -> Iterator[tuple[str, Path]]:
+    if path.is_dir() and not path.is_symlink():
+        for child in sorted(path.iterdir()):
+            yield from _walk(child, f"{name}/{child.name}")
+    elif path.is_symlink() or path.exists():
+        yield name, path
+
+
+@contextmanager
+def complete(target: Path) -> Iterator[Path]:
+    """Gives a new folder to fill, which becomes `target` when the block ends well, and is removed when it raises.
+
+    What a killed run left behind is removed by the next one. The data is on the disk before the name is.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".{target.name}.tmp"
+    remove(temporary)
+    temporary.mkdir()
+    try:
+        yield temporary
+        os.sync()
+        temporary.rename(target)
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def write(path: Path, text: str) -> None:
+    """Replaces a file whole."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replaces a file whole by `value` as JSON, in a fixed form."""
+    write(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a whole folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def exchange(new: Path, old: Path) -> None:
+    """Puts the folder `new` in the place of the folder `old` in one step, and the other way round (renameat2(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old), _RENAME_EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        if code not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(code, os.strerror(code), str(old))
+        # a file system that cannot: the moment between the two renames is the price
+        aside = old.with_name(f".{old.name}.old")
+        remove(aside)
+        old.rename(aside)
+        new.rename(old)
+        aside.rename(new)
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a commented list: without comments (`#` to the end of the line), blanks and empty lines."""
+    stripped = (line.split("#", 1)[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in stripped if line]

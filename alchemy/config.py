@@ -1,0 +1,238 @@
+"""config.yml: read and validated whole, before anything runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from alchemy.errors import UserError
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
+
+_SUITE = re.compile(r"debian:[a-z]+")
+_DEBIAN_PACKAGE = re.compile(r"debian:[a-z0-9][a-z0-9.+-]+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_USERNAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+_SSH_KEY = re.compile(r"(?P<type>ssh-\S+|ecdsa-sha2-\S+|sk-\S+@openssh\.com) (?P<key>[A-Za-z0-9+/]+=*)( .*)?")
+
+# Keys of the contract whose effect is not there yet. Setting one is an error: a key that is ignored is worse.
+_LATER = frozenset(
+    {
+        "stage3_keys", "stage3_sha256", "sync", "linux_keys", "overlays", "binhosts", "embed_ramfs", "firmware",
+        "ram_budget", "command_keys", "signing_key", "offline",
+    }
+)  # fmt: skip
+
+
+def _plain_name(value: str) -> str:
+    if PurePosixPath(value).name != value or value.startswith("."):
+        raise ValueError("must be a plain file name, without a folder")
+    return value
+
+
+def _stage3_url(value: str) -> str:
+    if not _SUITE.fullmatch(value):
+        raise ValueError("must be debian:SUITE, for example debian:trixie (stage3 tarballs are not supported yet)")
+    return value
+
+
+def _linux_url(value: str) -> str:
+    if not (_DEBIAN_PACKAGE.fullmatch(value) or re.match(r"(https?|file)://.+\.tar\.(xz|gz|bz2|zst)$", value)):
+        raise ValueError("must be debian:PACKAGE or the http(s) or file URL of a tarball (git is not supported yet)")
+    return value
+
+
+def _sha256(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError("must be 64 lower-case hexadecimal digits")
+    return value
+
+
+def _username(value: str) -> str:
+    if not _USERNAME.fullmatch(value):
+        raise ValueError("must be a login name: lower-case letters, digits, _ and -, 31 characters at most")
+    if value == "root":
+        raise ValueError("must not be root, who has no login")
+    return value
+
+
+def _ssh_key(value: str) -> str:
+    match = _SSH_KEY.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("must be an OpenSSH public key: TYPE BASE64 [COMMENT] on one line")
+    try:
+        blob = base64.b64decode(match["key"], validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"is an SSH key whose base64 is broken: {error}") from error
+    # RFC 4253 section 6.6: the blob begins with the type, behind its length
+    if blob[4 : 4 + int.from_bytes(blob[:4], "big")] != match["type"].encode():
+        raise ValueError("is an SSH key whose type isn't the one inside it")
+    return value.strip()
+
+
+def _no_newline(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value() or any(c in value.get_secret_value() for c in "\n\r\0"):
+        raise ValueError("must be one line, and not empty")
+    return value
+
+
+FileName = Annotated[str, AfterValidator(_plain_name)]
+Licence = Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9+_.-]*$")]
+
+
+class Config(BaseModel):
+    """The effective configuration. Every key is optional; config.yml.example explains each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    stage3_url: Annotated[str, AfterValidator(_stage3_url)] = "debian:trixie"
+    stage3_keys: tuple[str, ...] | None = None
+    stage3_sha256: str | None = None
+    sync: Mapping[str, str] | None = None
+    linux_url: Annotated[str, AfterValidator(_linux_url)] = "debian:linux-source-6.12"
+    linux_sha256: Annotated[str, AfterValidator(_sha256)] | None = None
+    linux_keys: tuple[str, ...] | None = None
+    kernel_ver: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~_-]*$")] = "latest"
+    kernel_conf: FileName = "6.12"
+    kernel_fragments: tuple[FileName, ...] = ()
+    packages: Annotated[tuple[FileName, ...], Field(min_length=1)] = ("core",)
+    overlays: tuple[str | Mapping[str, str], ...] | None = None
+    binhosts: tuple[str, ...] | None = None
+    accept_licenses: tuple[Licence, ...] = ()
+    username: Annotated[str, AfterValidator(_username)] = "alchemy"
+    password: Annotated[SecretStr, AfterValidator(_no_newline)] | None = None
+    ssh_keys: tuple[Annotated[str, AfterValidator(_ssh_key)], ...] = ()
+    embed_ramfs: bool | None = None
+    image_name: FileName = "alchemy.img"
+    ramfs_name: FileName = "alchemy.ramfs"
+    compression: Literal["xz", "zstd"] = "xz"
+    firmware: tuple[str, ...] | None = None
+    ram_budget: int | None = None
+    command_keys: tuple[str, ...] | None = None
+    signing_key: str | None = None
+    offline: bool | None = None
+    work_dir: Annotated[str, Field(min_length=1)] = "work"
+    cache_dir: Annotated[str, Field(min_length=1)] = "cache"
+    jobs: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=lambda: os.cpu_count() or 1)
+
+
+def schema() -> str:
+    """The JSON schema of config.yml."""
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}, indent=2)
+
+
+def load(root: Path, environ: Mapping[str, str]) -> Config:
+    """Reads config.yml of the repository at `root`, or what ALCHEMY_CONFIG names; with neither, the defaults.
+
+    Raises UserError with every mistake in the file at once.
+    """
+    named = environ.get("ALCHEMY_CONFIG")
+    path = Path(named) if named else root / "config.yml"
+    values: dict[str, Any] = {}
+    if named or path.exists():
+        values = _read(path)
+    problems = _problems(values, root)
+    config = None
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(detail) for detail in error.errors()] + problems
+    if config is None or problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise UserError(f"{path}: not a valid configuration\n{lines}", hint="config.yml.example explains every key")
+    overrides = {key: environ[name] for key, name in _OVERRIDES.items() if environ.get(name)}
+    return config.model_copy(update=overrides)
+
+
+_OVERRIDES = {"work_dir": "ALCHEMY_WORK_DIR", "cache_dir": "ALCHEMY_CACHE_DIR"}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        values = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must be a mapping of keys to values, not a {type(values).__name__}")
+    return {str(key): value for key, value in values.items()}
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML forbids a key that stands twice; PyYAML would take the last one without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if isinstance(key, str) and key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", key_node.start_mark)
+            seen.add(str(key))
+        return super().construct_mapping(node, deep)
+
+
+def _problems(values: Mapping[str, Any], root: Path) -> list[str]:
+    """What the types cannot say: keys of later, files that have to exist, keys that need each other."""
+    problems = [f"{key}: is not supported yet" for key in values if key in _LATER]
+    for key, folder, prefix in (
+        ("packages", "packages", "packages."),
+        ("kernel_conf", "kernels", ""),
+        ("kernel_fragments", "kernels/fragments", ""),
+    ):
+        given = values.get(key, [])
+        names = given if isinstance(given, list) else [given]
+        for name in names:
+            if isinstance(name, str) and "/" not in name and not (root / folder / (prefix + name)).is_file():
+                problems.append(f"{key}: {name}: there is no file {folder}/{prefix}{name}{_available(root / folder, prefix, name)}")
+    linux_url = values.get("linux_url")
+    if isinstance(linux_url, str) and "://" in linux_url and "linux_sha256" not in values:
+        problems.append("linux_sha256: a kernel tarball needs its sha256 here")
+    if values.get("image_name", "alchemy.img") == values.get("ramfs_name", "alchemy.ramfs"):
+        problems.append("ramfs_name: must differ from image_name")
+    return problems
+
+
+def _available(folder: Path, prefix: str, name: str) -> str:
+    names = sorted(
+        path.name.removeprefix(prefix)
+        for path in folder.glob(f"{prefix}*")
+        if path.is_file() and not path.name.endswith(".md")
+    )
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else f" (there are: {', '.join(names) or 'none'})"
+
+
+def _explain(detail: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(where, Config.model_fields, n=1)
+        return f"{where}: no such key" + (f"; did you mean {close[0]}?" if close else "")
+    if detail["type"] == "value_error":
+        return f"{where}: {detail['ctx']['error']}"
+    return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def check_version(version: str) -> str:
+    """Raises UserError unless `version` can be a version of Alchemy Linux; returns it."""
+    if not VERSION.fullmatch(version):
+        raise UserError(
+            f"--version: {version!r} isn't a version",
+            hint="letters, digits and . _ + -, beginning with a letter or digit, 32 characters at most",
+        )
+    return version

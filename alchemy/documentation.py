@@ -1,0 +1,22 @@
+"""What `help` prints."""
+
+from __future__ import annotations
+
+_OVERVIEW = """\
+Alchemy Linux: a small Linux that boots over PXE and runs entirely from RAM. This builds it.
+
+  ./run build.all --version=1.2    bin/alchemy.img and bin/alchemy.ramfs, ready for PXE
+  ./run build.info                 what would be built, and why
+  ./run boot.qemu                  boots bin/ here, over PXE in QEMU, console on the terminal
+  ./run config.check               validates config.yml (config.yml.example explains every key)
+  ./run util.shell                 a shell in the build chroot
+  ./run util.clean                 removes the work directory (--all: the cache too)
+  ./run test.all                   every test, ending with real boots
+  ./run --list                     all commands; ./run --help TASK explains one
+
+A failed command says what, why, and where its log is. README.md has the rest."""
+
+
+def overview() -> str:
+    """The text of `help`."""
+    return _OVERVIEW

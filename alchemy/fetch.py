@@ -1,0 +1,127 @@
+"""What comes from outside: files by URL, Debian packages by apt, Python sources by pip. All of it is verified."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from alchemy import archive
+from alchemy.context import Context
+from alchemy.errors import BuildError, UserError, VerificationError
+
+_ATTEMPTS = 4
+_TIMEOUT = (15, 60)  # seconds: to connect, between two packets
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+def download(context: Context, url: str, folder: Path, sha256: str) -> Path:
+    """Fetches a http, https or file URL into `folder`, under its own name.
+
+    Raises UserError when the server refuses, BuildError when it can't be reached, VerificationError when the content
+    isn't that of `sha256`. Only a file that is whole and right stays.
+    """
+    path = folder / Path(unquote(urlsplit(url).path)).name
+    with context.log.step(f"fetching {url}"):
+        try:
+            if urlsplit(url).scheme == "file":
+                shutil.copyfile(unquote(urlsplit(url).path), path)
+            else:
+                _get(url, path)
+        except FileNotFoundError as error:
+            raise UserError(f"{url}: there is no such file") from error
+        found = archive.sha256(path)
+        if found != sha256:
+            path.unlink()
+            raise VerificationError(f"{url}: has the SHA-256 {found}, not {sha256}")
+    return path
+
+
+def _get(url: str, path: Path) -> None:
+    import requests  # costs 0.1 s to import, and most runs fetch nothing
+
+    for attempt in range(_ATTEMPTS):
+        try:
+            with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
+                if response.status_code in (401, 403, 404, 410):
+                    raise UserError(f"{url}: the server answers {response.status_code} {response.reason}")
+                response.raise_for_status()
+                with path.open("wb") as file:
+                    for block in response.iter_content(1 << 20):
+                        file.write(block)
+            return
+        except requests.RequestException as error:
+            if attempt == _ATTEMPTS - 1:
+                raise BuildError(f"{url}: cannot be fetched: {error}", hint="check the network and the proxy") from error
+            time.sleep(2**attempt)
+
+
+def python_source(context: Context, name: str, version: str, sha256: str, folder: Path) -> Path:
+    """Fetches a source archive from the package index that pip is configured for.
+
+    pip checks the digest before it looks into the file. Raises BuildError.
+    """
+    requirement = folder / "requirements.txt"
+    requirement.write_text(f"{name}=={version} --hash=sha256:{sha256}\n", encoding="ascii")
+    context.runner.run(
+        [
+            sys.executable, "-m", "pip", "download", "--no-deps", f"--no-binary={name}", "--require-hashes",
+            "--dest", folder, "--requirement", requirement,
+        ],
+        log=context.logfile("stage3"),
+        what=f"fetching {name} {version} from the Python package index",
+    )  # fmt: skip
+    return folder / f"{name}-{version}.tar.gz"
+
+
+def debian_package(context: Context, suite: str, package: str, folder: Path, log: Path) -> Path:
+    """Fetches a Debian package (`NAME` or `NAME=VERSION`) of `suite` into `folder`, by an apt with its own state.
+
+    The host's apt configuration gives the mirror and stays as it is; the archive's key gives the trust.
+    """
+    private = folder / "apt"
+    for name in ("etc", "state/lists/partial", "cache/archives/partial"):
+        (private / name).mkdir(parents=True)
+    sources = debian_sources(context, suite)
+    if not sources:
+        raise UserError(
+            f"debian:{package}: this host's apt has no Debian mirror to fetch it from",
+            hint="add one to /etc/apt, or set linux_url to the URL of a tarball",
+        )
+    (private / "etc/sources.list").write_text(
+        "".join(f"{line.replace('deb ', f'deb [signed-by={_KEYRING}] ', 1)}\n" for line in sources), encoding="ascii"
+    )
+    options = {
+        "Dir::Etc": private / "etc", "Dir::State": private / "state", "Dir::State::status": "/dev/null",
+        "Dir::Cache": private / "cache", "APT::Sandbox::User": "root", "Acquire::Languages": "none",
+        "Acquire::Retries": "3", "APT::Architecture": "amd64", "APT::Architectures": "amd64",
+    }  # fmt: skip
+    flags = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+    run = context.runner.run
+    run(["apt-get", *flags, "update", "--error-on=any"], log=log, what=f"reading the package lists of Debian {suite}")
+    run(["apt-get", *flags, "download", package], cwd=folder, log=log, what=f"fetching Debian's {package}")
+    archive.remove(private)
+    return next(folder.glob("*.deb"))
+
+
+def debian_sources(context: Context, suite: str) -> list[str]:
+    """Lines of a sources.list for `suite`, with the mirrors of the host's own apt; empty when it has no Debian mirror."""
+    if shutil.which("apt-get") is None:
+        return []
+    listing = context.runner.capture(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(RELEASE)|$(REPO_URI)", "Created-By: Packages"]
+    )
+    main, security = None, None
+    for line in listing.splitlines():
+        origin, release, uri = line.split("|")
+        # without package lists apt cannot tell the origin
+        if origin not in ("Debian", "") or "debian" not in uri or not uri.startswith(("http:", "https:")):
+            continue
+        if release.endswith("-security"):
+            security = security or uri
+        else:
+            main = main or uri
+    lines = [f"deb {main} {suite} main", f"deb {main} {suite}-updates main"] if main else []
+    return lines + ([f"deb {security} {suite}-security main"] if main and security else [])

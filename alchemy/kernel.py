@@ -1,0 +1,172 @@
+"""The kernel: its source, its configuration, and the image built of them in the chroot."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from alchemy import archive, fetch, stage3
+from alchemy.chroot import Chroot
+from alchemy.context import Context
+from alchemy.errors import UserError
+from alchemy.stage import Stage
+
+IMAGE = "bzImage"
+RELEASE = "release"
+
+_SYMBOL = re.compile(r"(?:# )?CONFIG_(?P<name>\w+)(?:=(?P<value>.+)| is not set)")
+
+
+def source_stage(context: Context) -> Stage:
+    """The stage that yields the kernel's source, as it was fetched."""
+    config = context.config
+    return Stage(
+        name="linux",
+        store=context.cache / "kernel",
+        inputs={
+            "linux_url": config.linux_url,
+            "kernel_ver": config.kernel_ver,
+            "linux_sha256": config.linux_sha256 or "",
+            "suite": stage3.suite(context),
+        },
+        build=lambda output: _fetch(context, output),
+        external=True,
+    )
+
+
+def _fetch(context: Context, output: Path) -> None:
+    url = context.config.linux_url
+    if not url.startswith("debian:"):
+        fetch.download(context, url, output, context.config.linux_sha256 or "")
+        return
+    package = url.removeprefix("debian:")
+    wanted = package if context.config.kernel_ver == "latest" else f"{package}={context.config.kernel_ver}"
+    log = context.logfile("linux")
+    with context.log.step(f"linux: fetching {wanted}"):
+        deb = fetch.debian_package(context, stage3.suite(context), wanted, output, log)
+        unpacked = output / "unpacked"
+        context.runner.run(["dpkg-deb", "--extract", deb, unpacked], log=log, what=f"unpacking {deb.name}")
+        tarball = next((unpacked / "usr" / "src").glob("linux-source-*.tar.*"), None)
+        if tarball is None:
+            raise UserError(f"linux_url: Debian's {package} holds no kernel source", hint="try linux-source-6.12")
+        tarball.rename(output / tarball.name)
+        (output / "debian-version").write_text(deb.name.split("_")[1] + "\n", encoding="ascii")
+        archive.remove(unpacked)
+        deb.unlink()
+
+
+def stage(context: Context, source: Stage, tools: Stage) -> Stage:
+    """The stage that yields the kernel image, its final configuration and its release."""
+    return Stage(
+        name="kernel",
+        store=context.cache / "stages",
+        inputs={
+            "kernel_conf": archive.digest(*_configs(context)),
+            "version": context.version,
+            "epoch": str(context.epoch),
+            "script": archive.digest(Path(__file__)),
+        },
+        needs=(tools, source),
+        build=lambda output: _build(context, source, tools, output),
+    )
+
+
+def _configs(context: Context) -> list[Path]:
+    folder = context.root / "kernels"
+    fragments = [folder / "fragments" / name for name in context.config.kernel_fragments]
+    return [folder / context.config.kernel_conf, *fragments]
+
+
+def _build(context: Context, source: Stage, tools: Stage, output: Path) -> None:
+    log = context.logfile("kernel")
+    tree = _unpacked(context, source)
+    requested = read_config(_configs(context))
+    ccache = context.cache / "ccache"
+    ccache.mkdir(exist_ok=True)
+    chroot = dataclasses.replace(
+        stage3.tools(tools),
+        binds={"/mnt/linux": tree, "/mnt/ccache": ccache},
+        env={
+            "CCACHE_DIR": "/mnt/ccache",
+            "CCACHE_BASEDIR": "/mnt/linux",
+            "CCACHE_COMPILERCHECK": "content",
+            "KCONFIG_ALLCONFIG": "/mnt/linux/.config.requested",
+            "KBUILD_BUILD_TIMESTAMP": time.strftime("%a %b %d %H:%M:%S UTC %Y", time.gmtime(context.epoch)),
+            "KBUILD_BUILD_USER": "alchemy",
+            "KBUILD_BUILD_HOST": "alchemy",
+            "LOCALVERSION": f"-alchemy-{context.version}",
+        },
+    )
+    (tree / ".config.requested").write_text("".join(f"{line(*item)}\n" for item in requested.items()), encoding="ascii")
+    with context.log.step("kernel: configuring"):
+        _make(context, chroot, "allnoconfig", log)
+        check(requested, read_config([tree / ".config"]), _configs(context))
+    with context.log.step("kernel: compiling"):
+        _make(context, chroot, IMAGE, log)
+    shutil.copy(tree / "arch/x86/boot" / IMAGE, output / IMAGE)
+    shutil.copy(tree / ".config", output / "config")
+    shutil.copy(tree / "include/config/kernel.release", output / RELEASE)
+    shutil.copy(tree / "modules.builtin.modinfo", output)
+
+
+def _make(context: Context, chroot: Chroot, target: str, log: Path) -> None:
+    command = ["make", "-C", "/mnt/linux", f"-j{context.config.jobs}", "CC=ccache gcc", target]
+    context.runner.run(chroot.argv(command), log=log, what=f"kernel: make {target}")
+
+
+def _unpacked(context: Context, source: Stage) -> Path:
+    """The source tree, kept between builds, so that a new version string compiles next to nothing."""
+    tree = context.work / "kernel" / source.output.name
+    identity = tree / ".alchemy-source"
+    if identity.exists() and identity.read_text(encoding="ascii") == source.identity:
+        return tree
+    archive.remove(tree.parent)
+    tarball = next(source.output.glob("*.tar.*"))
+    with context.log.step(f"kernel: unpacking {tarball.name}"), archive.complete(tree) as folder:
+        context.runner.run(
+            ["tar", "--extract", "--strip-components=1", "--no-same-owner", "--directory", folder, "--file", tarball],
+            log=context.logfile("kernel"),
+            what=f"unpacking {tarball.name}",
+        )
+        (folder / identity.name).write_text(source.identity or "", encoding="ascii")
+    return tree
+
+
+def read_config(paths: Iterable[Path]) -> dict[str, str]:
+    """The symbols of kernel configuration files with their values, `n` for one that is not set; a later file wins.
+
+    The format is Kconfig's .config. Raises UserError for a line that is none of it.
+    """
+    values: dict[str, str] = {}
+    for path in paths:
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            match = _SYMBOL.fullmatch(text.strip())
+            if match:
+                values[match["name"]] = match["value"] or "n"
+            elif text.strip() and not text.startswith("#"):
+                raise UserError(f"{path}:{number}: not a line of a kernel configuration: {text}")
+    return values
+
+
+def line(name: str, value: str) -> str:
+    """A symbol as a line of a .config."""
+    return f"# CONFIG_{name} is not set" if value == "n" else f"CONFIG_{name}={value}"
+
+
+def check(requested: Mapping[str, str], final: Mapping[str, str], files: Iterable[Path]) -> None:
+    """Raises UserError naming each requested symbol that Kconfig dropped or changed: it does so without a word."""
+    lost = [
+        f"  {line(name, value)}, but it came out as {final.get(name, 'n')}"
+        for name, value in requested.items()
+        if final.get(name, "n") != value
+    ]
+    if lost:
+        names = ", ".join(str(path) for path in files)
+        raise UserError(
+            "\n".join([f"{names}: the kernel cannot be configured like this", *lost]),
+            hint="a dependency is missing, or another symbol selects it: see its Kconfig entry",
+        )

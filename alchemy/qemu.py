@@ -1,0 +1,85 @@
+"""Boots the image in QEMU over real PXE: QEMU's own iPXE, and TFTP from a folder of the host."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from alchemy import image
+from alchemy.context import Context
+from alchemy.errors import UserError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A virtual machine. `memory` is in MB; `ssh_port` is a port of the host's loopback that leads to the guest's 22;
+    `extra` are more options of QEMU."""
+
+    tftp: Path
+    memory: int = 1024
+    processors: int = 2
+    kvm: bool = False
+    ssh_port: int | None = None
+    serial: str = "mon:stdio"
+    extra: Sequence[str] = ()
+
+
+def argv(machine: Machine) -> list[str]:
+    """QEMU's command line. To the guest the host is 10.0.2.2."""
+    forward = f",hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22" if machine.ssh_port else ""
+    return [
+        "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none",
+        "-machine", "q35", *(["-accel", "kvm", "-cpu", "host"] if machine.kvm else ["-accel", "tcg", "-cpu", "max"]),
+        "-m", str(machine.memory), "-smp", str(machine.processors), "-boot", "n",
+        "-netdev", f"user,id=pxe,tftp={machine.tftp},bootfile={image.BOOT_SCRIPT}{forward}",
+        "-device", "virtio-net-pci,netdev=pxe",
+        "-serial", machine.serial,
+        *machine.extra,
+    ]  # fmt: skip
+
+
+@contextmanager
+def boot_folder(context: Context, cmdline: str) -> Iterator[Path]:
+    """A folder to serve by TFTP: bin/, with `cmdline` added to the kernel's command line. Removed at the end.
+
+    Raises UserError when bin/ holds no image, or the command line cannot be given by iPXE.
+    """
+    if not (context.bin / image.BOOT_SCRIPT).exists():
+        raise UserError(f"{context.bin}: holds no image", hint="invoke build.all builds one")
+    if "\n" in cmdline:
+        raise UserError("--cmdline: must be one line")
+    script = (context.bin / image.BOOT_SCRIPT).read_text(encoding="utf-8").splitlines()
+    with TemporaryDirectory(prefix="alchemy-boot-") as name:
+        folder = Path(name)
+        for path in context.bin.iterdir():
+            if path.name != image.BOOT_SCRIPT:
+                (folder / path.name).symlink_to(path)
+        lines = [f"{line} {cmdline}" if line.startswith("kernel ") else line for line in script]
+        (folder / image.BOOT_SCRIPT).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        yield folder
+
+
+def kvm_works(context: Context) -> bool:
+    """Whether a machine can be started with KVM: /dev/kvm may open and still not work, so one is started."""
+    if not Path("/dev/kvm").exists() or shutil.which("qemu-system-x86_64") is None:
+        return False
+    probe = ["timeout", "5", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-accel", "kvm", "-cpu", "host",
+             "-machine", "q35", "-S", "-monitor", "stdio"]  # fmt: skip
+    try:
+        context.runner.capture(probe, stdin=b"quit\n")
+    except Exception:
+        return False
+    return True
+
+
+def boot(context: Context, cmdline: str, memory: int) -> int:
+    """Boots bin/ with the serial console on the terminal; returns QEMU's exit status. Ctrl-A X ends it."""
+    with boot_folder(context, cmdline) as folder:
+        machine = Machine(tftp=folder, memory=memory, kvm=kvm_works(context))
+        context.log.info("QEMU: the serial console is here; Ctrl-A X ends it")
+        return context.runner.foreground(argv(machine))

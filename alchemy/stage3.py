@@ -1,0 +1,102 @@
+"""The stage3: a tarball that seeds the chroot. The embedded default is made here, out of Debian and real Portage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alchemy import archive, chroot, fetch
+from alchemy.context import Context
+from alchemy.stage import Stage
+
+PORTAGE = "3.0.83"
+PORTAGE_SHA256 = "deac3ae1e03aea1ff09a0e831fa8d06e89bfc49440394b66ed6223338d5f9c4e"
+
+TARBALL = "stage3.tar.zst"
+
+# the suite of Debian packages where stage3_url names none
+DEFAULT_SUITE = "trixie"
+
+
+def suite(context: Context) -> str:
+    """The Debian suite that `debian:` packages come from."""
+    kind, _, name = context.config.stage3_url.partition(":")
+    return name if kind == "debian" else DEFAULT_SUITE
+
+
+def stage(context: Context) -> Stage:
+    """The stage that yields the stage3 tarball."""
+    return Stage(
+        name="stage3",
+        store=context.cache / "stage3",
+        inputs={
+            "stage3_url": context.config.stage3_url,
+            "portage": f"{PORTAGE} {PORTAGE_SHA256}",
+            "packages": archive.digest(_package_list(context)),
+            "script": archive.digest(_hook(context)),
+        },
+        build=lambda output: _build_debian(context, output),
+        external=True,
+    )
+
+
+def _build_debian(context: Context, output: Path) -> None:
+    log = context.logfile("stage3")
+    temporary = context.work / "mmdebstrap"
+    archive.remove(temporary)
+    temporary.mkdir(parents=True)
+    portage = fetch.python_source(context, "portage", PORTAGE, PORTAGE_SHA256, temporary)
+    command = ["mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(_packages(context))}"]
+    command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "info", "locale")]
+    # mmdebstrap hands the root to a hook's shell as its first argument
+    command += [f'--customize-hook={_hook(context)} "$1" {portage}']
+    command += [suite(context), str(output / TARBALL), *fetch.debian_sources(context, suite(context))]
+    with context.log.step(f"stage3: Debian {suite(context)} with Portage {PORTAGE}"):
+        context.runner.run(
+            chroot.host(command),
+            log=log,
+            env={"TMPDIR": str(temporary), "SOURCE_DATE_EPOCH": str(context.epoch)},
+            what=f"making a stage3 of Debian {suite(context)}",
+        )
+    archive.remove(temporary)
+
+
+def unpack(context: Context, stage3: Stage, target: Path, log: Path) -> None:
+    """Unpacks the stage3 into `target`, which must not exist."""
+    target.mkdir()
+    context.runner.run(
+        ["tar", "--extract", "--zstd", "--numeric-owner", "--xattrs", "--xattrs-include=*.*",
+         "--directory", target, "--file", stage3.output / TARBALL],
+        log=log,
+        what="unpacking the stage3",
+    )  # fmt: skip
+
+
+def tools_stage(context: Context, stage3: Stage) -> Stage:
+    """The stage that yields the stage3 unpacked: the kernel, the squashfs and the ramfs are made with its programs."""
+    store = context.work / "tools"
+
+    def build(output: Path) -> None:
+        for other in store.iterdir():
+            if other != output:
+                archive.remove(other)
+        with context.log.step("unpacking the stage3"):
+            unpack(context, stage3, output / "root", context.logfile("tools"))
+
+    return Stage(name="tools", store=store, inputs={}, build=build, needs=(stage3,))
+
+
+def tools(stage: Stage) -> chroot.Chroot:
+    """A read-only chroot in the output of the tools stage."""
+    return chroot.Chroot(stage.output / "root")
+
+
+def _hook(context: Context) -> Path:
+    return context.root / "chroot" / "stage3-debian.sh"
+
+
+def _package_list(context: Context) -> Path:
+    return context.root / "chroot" / "stage3-debian.packages"
+
+
+def _packages(context: Context) -> list[str]:
+    return archive.lines(_package_list(context))

@@ -1,0 +1,35 @@
+#!/bin/bash
+# Packs the ramdisk. Runs in the chroot: pack-ramfs.sh COMPRESSOR EPOCH. Reads /mnt/early (init, busybox) and
+# /mnt/system (the squashfs), writes /mnt/out/ramfs.
+set -euo pipefail
+
+compressor=$1
+epoch=$2
+
+# pack FOLDER: a cpio of it on stdout, the same bytes for the same files
+pack() {
+	find "$1" -exec touch --no-dereference --date="@$epoch" {} +
+	(cd "$1" && find . -mindepth 1 -print0 | LC_ALL=C sort -z |
+		cpio --null --create --format=newc --reproducible --owner=+0:+0 --quiet)
+}
+
+# The preliminary init and all it runs: one static program under the names of its applets.
+early=/tmp/early
+mkdir -p "$early"/{bin,dev,etc,lib,mnt,new,proc,root,run,sys,tmp,var}
+install -m 0755 /mnt/early/init "$early/init"
+install -m 0755 /mnt/early/udhcpc "$early/etc/udhcpc"
+install -m 0755 /mnt/early/busybox "$early/bin/busybox"
+ln -s busybox "$early/bin/sh"
+# without it the kernel has nowhere to put what init says before it mounts /dev
+mknod -m 0600 "$early/dev/console" c 5 1
+
+system=/tmp/system
+mkdir "$system"
+install -m 0644 /mnt/system "$system/system.squashfs"
+
+# a program and its options: word splitting is meant
+# shellcheck disable=SC2086
+pack "$early" | $compressor >/mnt/out/ramfs
+# an archive begins at a multiple of four
+truncate --size=%4 /mnt/out/ramfs
+pack "$system" >>/mnt/out/ramfs

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Turns the image tree, which only holds packages, into Alchemy Linux. Runs inside the image, with its programs; what
+# it is given is in /mnt: chroot/ (this folder) and identity/ (files made of config.yml, each described in adminuser
+# and below).
+set -eu
+
+# shellcheck source=chroot/methods
+. /mnt/chroot/methods
+# shellcheck source=chroot/adminuser
+. /mnt/chroot/adminuser
+
+identity=/mnt/identity
+
+# The names by which programs and people ask what this is: lsb_release(1), os-release(5), issue(5).
+name_release() {
+	version=$(cat "$identity/version")
+	cat >/etc/lsb-release <<-EOT
+		DISTRIB_ID="Alchemy Linux"
+		DISTRIB_RELEASE="$version"
+		DISTRIB_DESCRIPTION="Alchemy Linux $version"
+	EOT
+	rm -f /etc/os-release
+	cat >/etc/os-release <<-EOT
+		NAME="Alchemy Linux"
+		ID=alchemy
+		VERSION_ID="$version"
+		PRETTY_NAME="Alchemy Linux $version"
+	EOT
+	printf 'Alchemy Linux %s \\n \\l\n\n' "$version" >/etc/issue
+	sed -i "s/@VERSION@/$version/" /etc/motd /etc/lldpd.d/alchemy.conf
+}
+
+# Exactly these services, whatever the packages brought along.
+set_runlevels() {
+	rm -rf /etc/runlevels
+	add_services sysinit procfs sysfs devfs cgroups dmesg
+	add_services boot hostname loopback sysctl bootmisc seedrng
+	add_services default syslogd klogd network sshd lldpd ntpd getty
+	add_services shutdown killprocs
+	mkdir -p /etc/runlevels/nonetwork
+}
+
+# sshd asks for passwords only where one was configured.
+set_sshd() {
+	if [ -s "$identity/shadow" ]; then passwords=yes; else passwords=no; fi
+	sed -i "s/@PASSWORDS@/$passwords/" /etc/ssh/sshd_config
+}
+
+main() {
+	name_release
+	set_runlevels
+	set_sshd
+	add_admin "$identity"
+	ldconfig
+}
+
+main
