@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from invoke import Collection, Exit, task
+from invoke.collection import Collection
 from invoke.context import Context as InvokeContext
+from invoke.exceptions import Exit
+from invoke.tasks import task
 
 from alchemy import bench, build, config, context, depends, documentation, qemu
 from alchemy.errors import AlchemyError, UserError

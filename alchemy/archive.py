@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jinja2
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
 
@@ -106,3 +108,15 @@ def lines(path: Path) -> list[str]:
     """The lines of a commented list: without comments (`#` to the end of the line), blanks and empty lines."""
     stripped = (line.split("#", 1)[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     return [line for line in stripped if line]
+
+
+def render(template: Path, **values: object) -> str:
+    """A Jinja2 template, which may include others of its folder, with `values`; a name it lacks is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 (configuration files, not HTML)
+    )
+    text: str = environment.get_template(template.name).render(**values)
+    return text

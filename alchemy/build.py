@@ -50,7 +50,9 @@ def info_text(described: dict[str, Any]) -> str:
     lines += [f"  {key}: {_yaml(value)}" for key, value in described["config"].items() if value is not None]
     lines += ["", "stages:"]
     for stage in described["stages"]:
-        lines.append(f"  {stage['name']:8} {stage['key'] or '-':16}  {'fresh' if stage['fresh'] else 'build: ' + stage['why']}")
+        lines.append(
+            f"  {stage['name']:8} {stage['key'] or '-':16}  {'fresh' if stage['fresh'] else 'build: ' + stage['why']}"
+        )
     return "\n".join(lines)
 
 

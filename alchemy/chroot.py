@@ -55,4 +55,14 @@ class Chroot:
 def host(command: Sequence[str | Path]) -> list[str]:
     """The command line that runs `command` on the host's own root, in namespaces of its own: for a program that
     mounts things, or that must not outlive us."""
-    return ["bwrap", "--dev-bind", "/", "/", "--proc", "/proc", "--unshare-pid", "--die-with-parent", *map(str, command)]
+    return [
+        "bwrap",
+        "--dev-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--unshare-pid",
+        "--die-with-parent",
+        *map(str, command),
+    ]

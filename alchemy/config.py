@@ -129,7 +129,9 @@ class Config(BaseModel):
 
 def schema() -> str:
     """The JSON schema of config.yml."""
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}, indent=2)
+    return json.dumps(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}, indent=2
+    )
 
 
 def load(root: Path, environ: Mapping[str, str]) -> Config:
@@ -180,7 +182,7 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", key_node.start_mark)
             seen.add(str(key))
@@ -199,7 +201,9 @@ def _problems(values: Mapping[str, Any], root: Path) -> list[str]:
         names = given if isinstance(given, list) else [given]
         for name in names:
             if isinstance(name, str) and "/" not in name and not (root / folder / (prefix + name)).is_file():
-                problems.append(f"{key}: {name}: there is no file {folder}/{prefix}{name}{_available(root / folder, prefix, name)}")
+                problems.append(
+                    f"{key}: {name}: there is no file {folder}/{prefix}{name}{_available(root / folder, prefix, name)}"
+                )
     linux_url = values.get("linux_url")
     if isinstance(linux_url, str) and "://" in linux_url and "linux_sha256" not in values:
         problems.append("linux_sha256: a kernel tarball needs its sha256 here")

@@ -23,8 +23,12 @@ class Tool:
 BUILD = (
     Tool("bwrap", "bubblewrap", "bubblewrap", "bubblewrap", "sys-apps/bubblewrap", "enters the chroot"),
     Tool(
-        "mmdebstrap", "mmdebstrap debian-archive-keyring", "mmdebstrap debian-keyring", "mmdebstrap debian-archive-keyring",
-        "dev-util/mmdebstrap", "makes the embedded stage3",
+        "mmdebstrap",
+        "mmdebstrap debian-archive-keyring",
+        "mmdebstrap debian-keyring",
+        "mmdebstrap debian-archive-keyring",
+        "dev-util/mmdebstrap",
+        "makes the embedded stage3",
     ),
     Tool("apt-get", "apt", "apt", "apt", "sys-apps/apt", "fetches Debian packages"),
     Tool("dpkg-deb", "dpkg", "dpkg", "dpkg", "app-arch/dpkg", "unpacks Debian packages"),
@@ -74,7 +78,7 @@ def needed_by(tasks: list[str]) -> tuple[Tool, ...]:
 
 
 def main() -> int:
-    """For ./run: `depends TASK…` prints the Debian packages of what the tasks lack; `depends --report TASK…` all of it."""
+    """For ./run: prints the Debian packages of what the tasks named lack, or a --report for a person."""
     arguments = sys.argv[1:]
     lacking = missing(needed_by([word for word in arguments if not word.startswith("-")]))
     if lacking and "--report" in arguments:

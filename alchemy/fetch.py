@@ -54,7 +54,9 @@ def _get(url: str, path: Path) -> None:
             return
         except requests.RequestException as error:
             if attempt == _ATTEMPTS - 1:
-                raise BuildError(f"{url}: cannot be fetched: {error}", hint="check the network and the proxy") from error
+                raise BuildError(
+                    f"{url}: cannot be fetched: {error}", hint="check the network and the proxy"
+                ) from error
             time.sleep(2**attempt)
 
 
@@ -107,7 +109,7 @@ def debian_package(context: Context, suite: str, package: str, folder: Path, log
 
 
 def debian_sources(context: Context, suite: str) -> list[str]:
-    """Lines of a sources.list for `suite`, with the mirrors of the host's own apt; empty when it has no Debian mirror."""
+    """Lines of a sources.list for `suite`, with the mirrors of the host's apt; none when it has no Debian mirror."""
     if shutil.which("apt-get") is None:
         return []
     listing = context.runner.capture(

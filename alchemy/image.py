@@ -8,8 +8,6 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
-
 from alchemy import archive, kernel, ramfs, system
 from alchemy.context import Context
 from alchemy.stage import Stage
@@ -71,12 +69,8 @@ def _build(
 
 def boot_script(context: Context) -> str:
     """An iPXE script that boots the image from where the script itself was fetched."""
-    return jinja2.Template(
-        _boot_template(context).read_text(encoding="utf-8"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 (an iPXE script, not HTML)
-    ).render(version=context.version, image=context.config.image_name, ramfs=context.config.ramfs_name)
+    names = {"version": context.version, "image": context.config.image_name, "ramfs": context.config.ramfs_name}
+    return archive.render(_boot_template(context), **names)
 
 
 def publish(context: Context, image: Stage) -> bool:
@@ -84,7 +78,7 @@ def publish(context: Context, image: Stage) -> bool:
 
     Files are hard links where the cache is on the same file system. What else a user put into bin/ is kept.
     """
-    names = [path.name for path in image.output.iterdir() if path.name != "inputs.json"]
+    names = [path.name for path in image.output.iterdir() if path.name != "stage.json"]
     if all(_same(image.output / name, context.bin / name) for name in names):
         return False
     new = context.bin.with_name(f".{context.bin.name}.tmp")
@@ -114,4 +108,6 @@ def _link(source: Path, target: Path) -> None:
 def _same(one: Path, other: Path) -> bool:
     if not other.is_file():
         return False
-    return one.samefile(other) or (one.stat().st_size == other.stat().st_size and archive.sha256(one) == archive.sha256(other))
+    return one.samefile(other) or (
+        one.stat().st_size == other.stat().st_size and archive.sha256(one) == archive.sha256(other)
+    )

@@ -31,7 +31,9 @@ def _hold(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="ascii")
     except OSError as error:
-        raise UserError(f"{error.filename}: {error.strerror}", hint="see work_dir and cache_dir of config.yml") from error
+        raise UserError(
+            f"{error.filename}: {error.strerror}", hint="see work_dir and cache_dir of config.yml"
+        ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

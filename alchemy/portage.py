@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import jinja2
-
 from alchemy import archive, fetch
 from alchemy.chroot import Chroot
 from alchemy.context import Context
@@ -76,27 +74,24 @@ def configure(context: Context, chroot: Chroot, atoms: Iterable[str]) -> None:
     """Writes /etc/portage of a chroot: ours over what the stage3 brought along."""
     target = chroot / "etc/portage"
     ours = context.root / "etc" / "portage"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ours),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 (configuration files, not HTML)
-    )
     make_conf = target / "make.conf"
-    rendered = environment.get_template("make.conf.j2").render(
+    rendered = archive.render(
+        ours / "make.conf.j2",
         stage3=make_conf.read_text(encoding="utf-8") if make_conf.exists() else "",
         jobs=context.config.jobs,
         gentoo_mirrors="",
         accept_licenses=context.config.accept_licenses,
     )
     make_conf.write_text(rendered, encoding="utf-8")
-    repos_conf = environment.get_template("repos.conf.j2").render(
-        overlays=[name for name in overlays(context) if name != EMBEDDED]
+    repos_conf = archive.render(
+        ours / "repos.conf.j2", overlays=[name for name in overlays(context) if name != EMBEDDED]
     )
     for folder in ("repos.conf", "package.use", "sets"):
         (target / folder).mkdir(parents=True, exist_ok=True)
     (target / "repos.conf" / "alchemy.conf").write_text(repos_conf, encoding="utf-8")
-    (target / "package.use" / "alchemy").write_text((ours / "package.use").read_text(encoding="utf-8"), encoding="utf-8")
+    (target / "package.use" / "alchemy").write_text(
+        (ours / "package.use").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     (target / "sets" / "alchemy").write_text("".join(f"{atom}\n" for atom in atoms), encoding="utf-8")
     mirror = _debian_mirror(context)
     if mirror:
@@ -112,7 +107,9 @@ def _debian_mirror(context: Context) -> str | None:
 def package_cache(context: Context, chroot: Chroot, log: Path) -> Path:
     """The folder of binary packages that fit this chroot, made if need be."""
     values = context.runner.capture(chroot.argv(["portageq", "envvar", "-v", *_KEYED_BY]), log=log)
-    compilers = context.runner.capture(chroot.argv(["sh", "-c", "gcc -dumpfullversion; getconf GNU_LIBC_VERSION"]), log=log)
+    compilers = context.runner.capture(
+        chroot.argv(["sh", "-c", "gcc -dumpfullversion; getconf GNU_LIBC_VERSION"]), log=log
+    )
     profile = (chroot / "etc/portage/make.profile").readlink()
     key = hashlib.sha256(f"{values}{compilers}{profile}".encode()).hexdigest()[:16]
     folder = context.cache / "packages" / key

@@ -29,7 +29,9 @@ def stage(context: Context, tree: Stage, tools: Stage) -> Stage:
         store=context.cache / "stages",
         inputs={
             "etc": archive.digest(*_etc(context)),
-            "chroot": archive.digest(*(context.root / "chroot" / name for name in ("setup.sh", "methods", "adminuser"))),
+            "chroot": archive.digest(
+                *(context.root / "chroot" / name for name in ("setup.sh", "methods", "adminuser"))
+            ),
             "version": context.version,
             "username": config.username,
             "password": _fingerprint(config.password.get_secret_value() if config.password else ""),
@@ -45,9 +47,7 @@ def stage(context: Context, tree: Stage, tools: Stage) -> Stage:
 
 def _etc(context: Context) -> list[Path]:
     """What etc/ merges into the image's: all but Portage's configuration and the README."""
-    return sorted(
-        path for path in (context.root / "etc").iterdir() if path.name not in ("portage", "README.md")
-    )
+    return sorted(path for path in (context.root / "etc").iterdir() if path.name not in ("portage", "README.md"))
 
 
 def _fingerprint(password: str) -> str:
@@ -62,7 +62,9 @@ def _build(context: Context, tree: Stage, tools: Stage, output: Path) -> None:
     work.mkdir(parents=True)
     with context.log.step("rootfs: setting up"):
         context.runner.run(
-            ["cp", "--archive", "--reflink=auto", tree.output / system.ROOT, work / "root"], log=log, what="copying the system"
+            ["cp", "--archive", "--reflink=auto", tree.output / system.ROOT, work / "root"],
+            log=log,
+            what="copying the system",
         )
         for path in _etc(context):
             context.runner.run(
@@ -77,7 +79,9 @@ def _build(context: Context, tree: Stage, tools: Stage, output: Path) -> None:
         context.runner.run(inside.argv(["/bin/sh", "/mnt/chroot/setup.sh"]), log=log, what="chroot/setup.sh")
         archive.remove(work / "identity")
     with context.log.step(f"rootfs: packing {SQUASHFS}"):
-        packing = dataclasses.replace(stage3.tools(tools), ro_binds={"/mnt/root": work / "root"}, binds={"/mnt/out": output})
+        packing = dataclasses.replace(
+            stage3.tools(tools), ro_binds={"/mnt/root": work / "root"}, binds={"/mnt/out": output}
+        )
         command = ["mksquashfs", "/mnt/root", f"/mnt/out/{SQUASHFS}", *_COMPRESSION[context.config.compression]]
         command += ["-reproducible", "-all-time", str(context.epoch), "-mkfs-time", str(context.epoch)]
         command += ["-no-exports", "-no-progress", "-noappend", "-processors", str(context.config.jobs)]
@@ -103,4 +107,6 @@ def _hash(context: Context, tools: Stage, password: str) -> str:
     """The password as sha512crypt, with a salt made of it, so that the same inputs give the same image."""
     salt = base64.b64encode(bytes.fromhex(_fingerprint(password)), altchars=b"./").decode()[:16]
     command = ["openssl", "passwd", "-6", "-salt", salt, "-stdin"]
-    return context.runner.capture(stage3.tools(tools).argv(command), stdin=password.encode(), what="hashing the password")
+    return context.runner.capture(
+        stage3.tools(tools).argv(command), stdin=password.encode(), what="hashing the password"
+    )

@@ -1,19 +1,21 @@
 """A stage: declared inputs, a key made of them, and an output in the cache that is made once.
 
-That one mechanism gives resume after a crash, rebuilds that do nothing, and the answer to "what will be built, and why".
+That one mechanism gives resume after a crash, rebuilds that do nothing, and the answer to "what will be built, and
+why".
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alchemy import archive
 
-_INPUTS = "inputs.json"
+_RECORD = "stage.json"
 _IDENTITY = "identity"
 
 
@@ -84,12 +86,22 @@ class Stage:
         """Builds the output, unless it is there."""
         if self.fresh:
             return
+        started = time.monotonic()
         with archive.complete(self.output) as folder:
             self.build(folder)
             if self.external:
                 (folder / _IDENTITY).write_text(archive.digest(folder), encoding="ascii")
-            archive.write_json(folder / _INPUTS, self.all_inputs)
+            seconds = round(time.monotonic() - started, 1)
+            archive.write_json(folder / _RECORD, {"inputs": self.all_inputs, "seconds": seconds})
+
+    @property
+    def seconds(self) -> float:
+        """Wall time that building the output took."""
+        return float(json.loads((self.output / _RECORD).read_text(encoding="utf-8"))["seconds"])
 
     def _last_inputs(self) -> dict[str, str] | None:
-        records = sorted(self.store.glob(f"{self.name}-*/{_INPUTS}"), key=lambda path: path.stat().st_mtime)
-        return json.loads(records[-1].read_text(encoding="utf-8")) if records else None
+        records = sorted(self.store.glob(f"{self.name}-*/{_RECORD}"), key=lambda path: path.stat().st_mtime)
+        if not records:
+            return None
+        inputs: dict[str, str] = json.loads(records[-1].read_text(encoding="utf-8"))["inputs"]
+        return inputs

@@ -49,7 +49,8 @@ def _build_debian(context: Context, output: Path) -> None:
     command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "info", "locale")]
     # mmdebstrap hands the root to a hook's shell as its first argument
     command += [f'--customize-hook={_hook(context)} "$1" {portage}']
-    command += [suite(context), str(output / TARBALL), *fetch.debian_sources(context, suite(context))]
+    tarball = output / Path(TARBALL).stem
+    command += [suite(context), str(tarball), *fetch.debian_sources(context, suite(context))]
     with context.log.step(f"stage3: Debian {suite(context)} with Portage {PORTAGE}"):
         context.runner.run(
             chroot.host(command),
@@ -57,6 +58,8 @@ def _build_debian(context: Context, output: Path) -> None:
             env={"TMPDIR": str(temporary), "SOURCE_DATE_EPOCH": str(context.epoch)},
             what=f"making a stage3 of Debian {suite(context)}",
         )
+        # mmdebstrap would compress as hard as can be, which takes minutes
+        context.runner.run(["zstd", "--quiet", "-T0", "-3", "--rm", tarball], log=log, what="compressing the stage3")
     archive.remove(temporary)
 
 

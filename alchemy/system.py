@@ -16,11 +16,12 @@ ROOT = "root"
 PACKAGES = "packages.json"
 
 # What a package brings along for building and reading, and a node in RAM has no use for.
-_INSTALL_MASK = """
-/usr/include /usr/src /usr/lib*/pkgconfig /usr/share/pkgconfig /usr/lib*/cmake /usr/share/cmake /usr/share/aclocal *.a *.la
-/usr/share/man /usr/share/doc /usr/share/info /usr/share/gtk-doc /usr/share/locale /usr/share/bash-completion
-/usr/share/zsh /usr/share/fish /usr/lib/systemd
-""".split()
+_INSTALL_MASK = (
+    "/usr/include", "/usr/src", "*.a", "*.la",
+    "/usr/lib*/pkgconfig", "/usr/share/pkgconfig", "/usr/lib*/cmake", "/usr/share/cmake", "/usr/share/aclocal",
+    "/usr/share/man", "/usr/share/doc", "/usr/share/info", "/usr/share/gtk-doc", "/usr/share/locale",
+    "/usr/share/bash-completion", "/usr/share/zsh", "/usr/share/fish", "/usr/lib/systemd",
+)  # fmt: skip
 
 # What Portage itself leaves in the image. The manifest says what is installed.
 _TRACES = ("var/db/pkg", "var/lib/portage", "var/cache/edb", "var/log/portage", "var/log/emerge.log", "var/tmp/portage",
@@ -30,12 +31,13 @@ _TRACES = ("var/db/pkg", "var/lib/portage", "var/cache/edb", "var/log/portage", 
 def stage(context: Context, base: Stage) -> Stage:
     """The stage that yields the image tree, and the list of what is in it."""
     sets = [context.root / "packages" / f"packages.{name}" for name in context.config.packages]
+    repositories = portage.overlays(context)
     return Stage(
         name="system",
         store=context.cache / "stages",
         inputs={
-            **{f"packages.{name}": archive.digest(path) for name, path in zip(context.config.packages, sets, strict=True)},
-            **{f"overlays/{name}": archive.digest(path) for name, path in portage.overlays(context).items()},
+            **{path.name: archive.digest(path) for path in sets},
+            **{f"overlays/{name}": archive.digest(path) for name, path in repositories.items()},
             "etc/portage": archive.digest(context.root / "etc" / "portage"),
             "accept_licenses": " ".join(context.config.accept_licenses),
             "script": archive.digest(Path(__file__), Path(portage.__file__)),

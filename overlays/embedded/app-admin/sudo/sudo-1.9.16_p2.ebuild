@@ -41,8 +41,8 @@ src_configure() {
 
 src_install() {
 	emake DESTDIR="${D}" install_uid="$(id -u)" install_gid="$(id -g)" install
-	rm -r "${ED}"/{run,usr/share,usr/include} "${ED}"/etc/sudo{.conf,_logsrvd.conf,ers.dist} || die
-	rm "${ED}"/usr/bin/{cvtsudoers,sudoreplay} || die
+	rm -r "${ED}"/{run,usr/share,usr/include} "${ED}"/usr/bin/{cvtsudoers,sudoreplay} || die
+	rm "${ED}"/etc/sudo.conf "${ED}"/etc/sudoers.dist || die
 
 	insinto /etc
 	insopts -m 0440

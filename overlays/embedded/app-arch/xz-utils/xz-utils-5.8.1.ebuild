@@ -20,3 +20,8 @@ src_configure() {
 	econf --disable-static --disable-nls --disable-doc --disable-rpath \
 		--disable-lzmadec --disable-lzmainfo --disable-xzdec --enable-scripts
 }
+
+src_install() {
+	default
+	find "${D}" -name '*.la' -delete || die
+}

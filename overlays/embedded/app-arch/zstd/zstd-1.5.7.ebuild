@@ -29,3 +29,8 @@ src_configure() {
 	)
 	meson_src_configure
 }
+
+src_install() {
+	meson_src_install
+	rm "${ED}"/usr/bin/zstd-frugal || die
+}

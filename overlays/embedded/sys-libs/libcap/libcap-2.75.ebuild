@@ -19,7 +19,7 @@ KEYWORDS="amd64"
 _make() {
 	emake \
 		AR="$(tc-getAR)" CC="$(tc-getCC)" BUILD_CC="$(tc-getBUILD_CC)" OBJCOPY="$(tc-getOBJCOPY)" \
-		RANLIB="$(tc-getRANLIB)" CFLAGS="${CFLAGS}" LDFLAGS="${LDFLAGS}" \
+		RANLIB="$(tc-getRANLIB)" \
 		prefix="${EPREFIX}/usr" lib="$(get_libdir)" \
 		DYNAMIC=yes GOLANG=no PAM_CAP=no SHARED=yes "$@"
 }

@@ -15,9 +15,16 @@ KEYWORDS="amd64"
 
 src_prepare() {
 	default
+	# a macro of libltdl, whose answer for every ELF system is no
+	sed -i 's/^LT_SYS_SYMBOL_USCORE$/sys_symbol_underscore=no/' configure.ac || die
 	edo ./autogen.sh
 }
 
 src_configure() {
 	econf --disable-static --disable-werror --disable-xcrypt-compat-files --enable-obsolete-api=yes --enable-hashes=all
+}
+
+src_install() {
+	default
+	find "${D}" -name '*.la' -delete || die
 }
