@@ -161,7 +161,7 @@ def bench_boot(_: InvokeContext, memory: int = 256) -> None:
 @command
 def show_help(_: InvokeContext) -> None:
     """Say what this is, and which commands matter."""
-    print(documentation.overview())
+    print(documentation.overview(ROOT))
 
 
 def as_json(value: object) -> str:

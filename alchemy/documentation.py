@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from alchemy import parameters
+
 _OVERVIEW = """\
 Alchemy Linux: a small Linux that boots over PXE and runs entirely from RAM. This builds it.
 
@@ -14,9 +18,13 @@ Alchemy Linux: a small Linux that boots over PXE and runs entirely from RAM. Thi
   ./run test.all                   every test, ending with real boots
   ./run --list                     all commands; ./run --help TASK explains one
 
-A failed command says what, why, and where its log is. README.md has the rest."""
+A failed command says what, why, and where its log is. README.md has the rest.
+
+Boot parameters, on the kernel command line:
+
+"""
 
 
-def overview() -> str:
-    """The text of `help`."""
-    return _OVERVIEW
+def overview(root: Path) -> str:
+    """The text of `help`, for the repository at `root`."""
+    return _OVERVIEW + parameters.text(parameters.read(root / "chroot" / "early" / "parameters"))

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from alchemy import archive, kernel, ramfs, system
+from alchemy import archive, kernel, parameters, ramfs, system
 from alchemy.context import Context
 from alchemy.stage import Stage
 
@@ -26,7 +26,7 @@ def stage(context: Context, kernel_stage: Stage, tree: Stage, disk: Stage, input
         inputs={
             "image_name": config.image_name,
             "ramfs_name": config.ramfs_name,
-            BOOT_SCRIPT: archive.digest(_boot_template(context)),
+            BOOT_SCRIPT: archive.digest(_boot_template(context), _parameters(context)),
             "script": archive.digest(Path(__file__)),
         },
         needs=(kernel_stage, tree, disk),
@@ -36,6 +36,10 @@ def stage(context: Context, kernel_stage: Stage, tree: Stage, disk: Stage, input
 
 def _boot_template(context: Context) -> Path:
     return context.root / "chroot" / "boot.ipxe.j2"
+
+
+def _parameters(context: Context) -> Path:
+    return context.root / "chroot" / "early" / "parameters"
 
 
 def _build(
@@ -69,8 +73,13 @@ def _build(
 
 def boot_script(context: Context) -> str:
     """An iPXE script that boots the image from where the script itself was fetched."""
-    names = {"version": context.version, "image": context.config.image_name, "ramfs": context.config.ramfs_name}
-    return archive.render(_boot_template(context), **names)
+    return archive.render(
+        _boot_template(context),
+        version=context.version,
+        image=context.config.image_name,
+        ramfs=context.config.ramfs_name,
+        parameters=parameters.read(_parameters(context)),
+    )
 
 
 def publish(context: Context, image: Stage) -> bool:

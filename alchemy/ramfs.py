@@ -17,7 +17,7 @@ from alchemy.stage import Stage
 RAMFS = "ramfs"
 
 # what of chroot/ goes into the preliminary environment, and what packs it
-_EARLY = ("init", "udhcpc")
+_EARLY = ("init", "early")
 _PACK = "pack-ramfs.sh"
 
 # The kernel's xz decoder knows CRC32 only.
@@ -43,8 +43,8 @@ def stage(context: Context, tree: Stage, root: Stage, tools: Stage) -> Stage:
 def _build(context: Context, tree: Stage, root: Stage, tools: Stage, output: Path) -> None:
     early = output / "early"
     early.mkdir()
-    for name in _EARLY:
-        shutil.copy(context.root / "chroot" / name, early / name)
+    shutil.copy(context.root / "chroot" / "init", early / "init")
+    shutil.copytree(context.root / "chroot" / "early", early / "early")
     shutil.copy(tree.output / system.ROOT / "usr/bin/busybox", early / "busybox")
     packing = dataclasses.replace(
         stage3.tools(tools),

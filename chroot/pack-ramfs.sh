@@ -17,7 +17,9 @@ pack() {
 early=/tmp/early
 mkdir -p "$early"/{bin,dev,etc,lib,mnt,new,proc,root,run,sys,tmp,var}
 install -m 0755 /mnt/early/init "$early/init"
-install -m 0755 /mnt/early/udhcpc "$early/etc/udhcpc"
+mkdir "$early/lib/alchemy"
+cp -r /mnt/early/early/. "$early/lib/alchemy"
+chmod 0755 "$early/lib/alchemy/udhcpc"
 install -m 0755 /mnt/early/busybox "$early/bin/busybox"
 ln -s busybox "$early/bin/sh"
 # without it the kernel has nowhere to put what init says before it mounts /dev

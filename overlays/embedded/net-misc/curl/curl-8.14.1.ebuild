@@ -35,5 +35,5 @@ src_configure() {
 
 src_install() {
 	default
-	rm "${ED}/usr/$(get_libdir)"/*.la || die
+	rm "${ED}/usr/$(get_libdir)"/*.la "${ED}"/usr/bin/{curl-config,wcurl} || die
 }

@@ -21,7 +21,7 @@ src_configure() {
 	econf --sysconfdir="${EPREFIX}/etc" --libexecdir="${EPREFIX}/usr/$(get_libdir)/dhcpcd" \
 		--rundir="${EPREFIX}/run/dhcpcd" --dbdir="${EPREFIX}/var/lib/dhcpcd" \
 		--disable-auth --disable-privsep --disable-seccomp --disable-static \
-		--without-openssl --without-udev --with-hooks=50-ntp.conf
+		--without-openssl --without-udev --with-hooks=ntp
 }
 
 src_install() {

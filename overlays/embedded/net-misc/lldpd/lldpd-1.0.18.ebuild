@@ -3,6 +3,8 @@
 
 EAPI=8
 
+inherit toolchain-funcs
+
 DESCRIPTION="LLDP (802.1AB) daemon, and lldpcli to ask it about a machine's neighbours"
 HOMEPAGE="https://lldpd.github.io/"
 SRC_URI="
@@ -23,6 +25,8 @@ DEPEND="
 RDEPEND="${DEPEND}"
 
 src_configure() {
+	# without libbsd its configure forgets to look for pkg-config
+	tc-export PKG_CONFIG
 	econf --disable-static --disable-dtrace --disable-json0 --disable-doxygen-doc \
 		--with-embedded-libevent=no --without-libbsd --without-readline --without-seccomp --without-snmp \
 		$(use_with xml) --with-systemdsystemunitdir=no --with-sysusersdir=no --with-apparmordir=no \
@@ -32,5 +36,5 @@ src_configure() {
 
 src_install() {
 	default
-	rm -r "${ED}/usr/$(get_libdir)"/*.la "${ED}"/usr/share/{bash-completion,zsh} || die
+	rm -r "${ED}/usr/$(get_libdir)"/*.la "${ED}"/usr/share/{bash-completion,zsh} "${ED}"/etc || die
 }

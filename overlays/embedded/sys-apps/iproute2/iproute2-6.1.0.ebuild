@@ -37,5 +37,6 @@ src_compile() {
 
 src_install() {
 	_make DESTDIR="${D}" install
-	rm -r "${ED}"/sbin/{ctstat,lnstat,routel,rtacct,rtmon,rtstat} "${ED}"/usr/share/bash-completion || die
+	rm -r "${ED}"/sbin/{ctstat,ifstat,lnstat,nstat,routel,rtacct,rtmon,rtstat} \
+		"${ED}"/usr/share/bash-completion "${ED}"/var || die
 }

@@ -15,7 +15,7 @@ IUSE="daemon"
 RDEPEND="sys-libs/gcc-runtime"
 
 src_configure() {
-	econf --with-drivedbdir="${EPREFIX}/usr/share/smartmontools" --with-nvme-devicescan --with-os-deps=os_linux.o \
+	econf --with-drivedbdir="${EPREFIX}/usr/share/smartmontools" --with-nvme-devicescan \
 		--without-{gnupg,initscriptdir,libcap-ng,libsystemd,selinux,systemdsystemunitdir,update-smart-drivedb}
 }
 

@@ -38,6 +38,6 @@ src_compile() {
 
 src_install() {
 	emake DESTDIR="${D}" install
-	rm -r "${ED}"/usr/share "${ED}/usr/$(get_libdir)"/*.a "${ED}/usr/$(get_libdir)"/e2fsprogs || die
-	rm -f "${ED}"/usr/sbin/e2scrub* "${ED}"/etc/e2scrub.conf "${ED}"/usr/bin/{compile_et,mk_cmds} || die
+	rm -r "${ED}"/usr/share "${ED}/usr/$(get_libdir)"/*.a "${ED}"/usr/bin/{compile_et,mk_cmds} || die
+	rm -rf "${ED}"/usr/sbin/e2scrub* "${ED}"/etc/e2scrub.conf "${ED}/usr/$(get_libdir)"/e2fsprogs || die
 }

@@ -62,7 +62,9 @@ def main():
         elif obj.get("CKA_TRUST_SERVER_AUTH") == "CKT_NSS_TRUSTED_DELEGATOR":
             trusted.add(key)
 
-    bundle = [(c["CKA_LABEL"].strip('"'), c["CKA_VALUE"]) for k, c in certs if k in trusted and not is_distrusted(c, release)]
+    bundle = [
+        (c["CKA_LABEL"].strip('"'), c["CKA_VALUE"]) for k, c in certs if k in trusted and not is_distrusted(c, release)
+    ]
     if len(bundle) < 50:
         sys.exit(f"only {len(bundle)} roots found: has certdata.txt's format changed?")
     for label, der in bundle:

@@ -1,0 +1,110 @@
+# The kernel command line, by the table of parameters. Sourcing this runs nothing.
+# shellcheck shell=sh
+# parse_cmdline sets the p_ variables by way of eval, and other files use them
+# shellcheck disable=SC2154,SC2034
+
+# parse_cmdline TABLE LINE: sets p_NAME for each parameter of TABLE: `yes` for a flag, the value, or the values of a
+# list with blanks between them; empty when it wasn't given. has_NAME is `yes` for one that was given at all.
+parse_cmdline() {
+	flags=' ' values=' ' lists=' '
+	while IFS='|' read -r name kind _; do
+		# shellcheck disable=SC2086 # the blanks around them go
+		set -- "$1" "$2" $name $kind
+		case ${4-} in
+		flag) flags="$flags$3 " ;;
+		value) values="$values$3 " ;;
+		list) lists="$lists$3 " ;;
+		*) continue ;;
+		esac
+		eval "p_$3='' has_$3=''"
+	done <<-EOT
+		$(grep -v '^#' "$1")
+	EOT
+	# no file names for a `*` in the line
+	set -f
+	# shellcheck disable=SC2086
+	set -- $2
+	set +f
+	for word; do
+		take_parameter "$word"
+	done
+}
+
+take_parameter() {
+	name=${1%%=*}
+	value=${1#*=}
+	# only names of the table reach eval
+	if is_in "$1" "$flags"; then
+		eval "p_$1=yes has_$1=yes"
+	elif [ "$name" = "$1" ]; then
+		warn_misspelt "$1"
+	elif is_in "$name" "$values"; then
+		eval "p_$name=\$value has_$name=yes"
+	elif is_in "$name" "$lists"; then
+		eval "p_$name=\"\${p_$name:+\$p_$name }\$value\" has_$name=yes"
+	else
+		warn_misspelt "$name"
+	fi
+}
+
+# is_in WORD LIST: whether it is one of the words, which stand between blanks
+is_in() {
+	case $1 in *' '* | '') return 1 ;; esac
+	case $2 in *" $1 "*) return 0 ;; esac
+	return 1
+}
+
+# A parameter that nobody knows is no error, as most are the kernel's and its drivers'. One that is a letter or two off
+# one of ours is worth a word.
+warn_misspelt() {
+	is_in "$1" "$flags$values$lists" && {
+		say "$1: needs a value, or stands alone: ignored"
+		return
+	}
+	# shellcheck disable=SC2086
+	close=$(nearest "$1" $flags $values $lists)
+	[ -z "$close" ] || say "unknown parameter $1: did you mean $close?"
+}
+
+# nearest WORD NAME…: the name that is at most two letters off the word, one if it is short; nothing else
+nearest() {
+	awk 'BEGIN {
+		word = ARGV[1]
+		best = length(word) > 6 ? 3 : 2
+		for (n = 2; n < ARGC; n++) {
+			if (length(ARGV[n]) < 3) continue
+			d = distance(word, ARGV[n])
+			if (d < best) { best = d; found = ARGV[n] }
+		}
+		if (found != "") print found
+	}
+	# Levenshtein
+	function distance(a, b,    i, j, cost, m) {
+		for (i = 0; i <= length(a); i++) m[i, 0] = i
+		for (j = 0; j <= length(b); j++) m[0, j] = j
+		for (i = 1; i <= length(a); i++)
+			for (j = 1; j <= length(b); j++) {
+				cost = substr(a, i, 1) != substr(b, j, 1)
+				m[i, j] = m[i - 1, j - 1] + cost
+				if (m[i - 1, j] + 1 < m[i, j]) m[i, j] = m[i - 1, j] + 1
+				if (m[i, j - 1] + 1 < m[i, j]) m[i, j] = m[i, j - 1] + 1
+			}
+		return m[length(a), length(b)]
+	}' "$@"
+}
+
+# settle_parameters: what follows from what was given
+settle_parameters() {
+	case $p_net_timeout in
+	'') p_net_timeout=30 ;;
+	*[!0-9]* | ??????*)
+		say "net_timeout=$p_net_timeout: not a number of seconds, 30 it is"
+		p_net_timeout=30
+		;;
+	esac
+	[ -n "$has_real_init" ] || p_real_init=/sbin/init
+	for implied in "$p_ip" "$p_nameserver" "$p_vlan" "$p_bond" "$p_hostname" "$p_BOOTIF" \
+		"$p_ssh" "$p_lldpd" "$p_ssh_keys_url" "$p_command_url"; do
+		[ -z "$implied" ] || p_net=yes
+	done
+}

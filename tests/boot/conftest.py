@@ -1,0 +1,57 @@
+"""The boot tier: one image is built, by the command a user types, and booted by every test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alchemy import context as contexts
+from alchemy.context import Context
+from alchemy.run import Runner
+
+from tests import repository
+
+VERSION = "1.2"
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[Runner]:
+    runner = Runner()
+    yield runner
+    runner.stop()
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """The context of a copy of the repository, at another path, whose bin/ holds the embedded default."""
+    if os.geteuid() != 0:
+        repository.skip_or_fail("the boot tier needs root, to build the image")
+    for tool in ("qemu-system-x86_64", "bwrap", "mmdebstrap", "ssh"):
+        if shutil.which(tool) is None:
+            repository.skip_or_fail(f"the boot tier needs {tool}")
+    root = repository.copy(tmp_path_factory.mktemp("clone") / "alchemy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALCHEMY_CACHE_DIR", str(repository.cache()))
+        patch.setenv("ALCHEMY_WORK_DIR", str(repository.work()))
+        patch.delenv("ALCHEMY_CONFIG", raising=False)
+        repository.invoke(root, "build.all", f"--version={VERSION}")
+        return contexts.create(root, VERSION)
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory, runner: Runner) -> Path:
+    """An SSH key; the public one has `.pub` behind its name."""
+    path = tmp_path_factory.mktemp("key") / "id"
+    runner.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f", path])
+    return path
+
+
+@pytest.fixture
+def console_log(request: pytest.FixtureRequest) -> Path:
+    """Where the serial console of this test's machine is kept: work/log/boot/TEST.log."""
+    folder = repository.work() / "log" / "boot"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{request.node.name}.log"

@@ -1,0 +1,100 @@
+"""Real Portage: a package is built, cached and installed into an image; one that fails says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from alchemy import plan, system
+from alchemy.context import Context
+from alchemy.errors import BuildError, UserError
+
+EBUILD = """\
+EAPI=8
+
+DESCRIPTION="A package of the tests"
+SLOT="0"
+KEYWORDS="amd64"
+S=${WORKDIR}
+
+src_compile() {
+	COMPILE
+}
+
+src_install() {
+	printf '#!/bin/sh\\necho gold\\n' > transmute || die
+	dobin transmute
+	dodoc transmute
+}
+"""
+
+
+@pytest.fixture
+def small(build_context: Context, tmp_path: Path) -> Context:
+    """The context with one package set: two packages, one of them of the tests, in the tree of a copy."""
+    root = tmp_path / "alchemy"
+    shutil.copytree(build_context.root, root, symlinks=True)
+    (root / "packages" / "packages.core").write_text("sys-apps/baselayout\napp-misc/transmute # of the tests\n")
+    return dataclasses.replace(build_context, root=root, work=tmp_path / "work", bin=root / "bin")
+
+
+def add_package(context: Context, compile_phase: str) -> None:
+    folder = context.root / "overlays/embedded/app-misc/transmute"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "transmute-1.ebuild").write_text(EBUILD.replace("COMPILE", compile_phase))
+
+
+def build_system(context: Context) -> Path:
+    planned = plan.create(context)
+    plan.realize(context, [planned["system"]])
+    return planned["system"].output
+
+
+def test_a_package_is_built_into_the_image_and_kept_as_a_binary(small: Context) -> None:
+    add_package(small, "true")
+    output = build_system(small)
+    root = output / system.ROOT
+    assert (root / "usr/bin/transmute").read_text() == "#!/bin/sh\necho gold\n"
+    assert not (root / "usr/share/doc").exists()
+    assert not (root / "var/db/pkg").exists()
+    packages = json.loads((output / system.PACKAGES).read_text())
+    assert {"sys-apps/baselayout", "app-misc/transmute"} <= {f"{p['category']}/{p['name']}" for p in packages}
+    assert list((small.cache / "packages").glob("*/app-misc/transmute/transmute-1-*.gpkg.tar"))
+
+
+def test_a_changed_ebuild_is_built_again_without_a_revision(small: Context) -> None:
+    add_package(small, "true")
+    build_system(small)
+    add_package(small, "echo changed >&2")
+    build_system(small)
+    assert "the ebuild has changed" not in small.logfile("system").read_text()
+    assert ">>> Emerging (1 of 1) app-misc/transmute-1::embedded" in small.logfile("system").read_text()
+
+
+def test_a_package_that_fails_is_named_with_its_log(small: Context) -> None:
+    add_package(small, 'echo "the lead stays lead" >&2; die "no gold"')
+    with pytest.raises(BuildError) as caught:
+        build_system(small)
+    message = str(caught.value)
+    assert "app-misc/transmute-1" in message
+    assert "no gold" in message
+    log = Path(message.split("log of the package: ")[1].splitlines()[0])
+    assert "the lead stays lead" in log.read_text()
+    assert not list((small.cache / "stages").glob(".system-*"))
+
+
+def test_an_atom_that_is_nowhere_is_named(small: Context) -> None:
+    packages = small.root / "packages" / "packages.core"
+    packages.write_text("app-misc/philosophers-stone\n")
+    with pytest.raises(BuildError, match="app-misc/philosophers-stone"):
+        build_system(small)
+
+
+def test_a_line_that_is_no_atom_is_named(small: Context) -> None:
+    packages = small.root / "packages" / "packages.core"
+    packages.write_text("sys-apps/baselayout\nnot an atom\n")
+    with pytest.raises(UserError, match="not a package atom: not an atom"):
+        build_system(small)

@@ -1,0 +1,101 @@
+"""The unit tier: no root, no network, and no real process unless a test asks for one."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from rich.console import Console
+
+from alchemy import context as contexts
+from alchemy.config import Config
+from alchemy.context import Context
+from alchemy.log import Log
+from tests import repository
+from tests.unit.fakes import FakeRunner
+
+_STARTERS = ("execv", "execve", "fork", "forkpty", "popen", "posix_spawn", "posix_spawnp", "system")
+
+
+@pytest.fixture
+def real_processes() -> None:
+    """Asked for by a test that starts real processes."""
+
+
+@pytest.fixture(autouse=True)
+def _only_wanted_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "real_processes" in request.fixturenames:
+        return
+
+    def refuse(*arguments: Any, **_: Any) -> NoReturn:
+        # what pytest.fail raises is no Exception, so that code under test cannot swallow it
+        pytest.fail(f"a unit test started a process: {arguments}")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    for name in _STARTERS:
+        monkeypatch.setattr(os, name, refuse)
+
+
+@pytest.fixture(autouse=True)
+def _defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer or CI has set for builds is no matter here."""
+    for name in ("ALCHEMY_CONFIG", "ALCHEMY_CACHE_DIR", "ALCHEMY_WORK_DIR", "SOURCE_DATE_EPOCH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A small repository: the real chroot/ and etc/, two package sets, two kernels, a fragment, both overlays."""
+    folder = tmp_path / "repository"
+    for name in ("chroot", "etc"):
+        shutil.copytree(repository.ROOT / name, folder / name, symlinks=True)
+    files = {
+        "packages/packages.core": "# the base\nsys-apps/busybox  # a comment\nnet-misc/openssh\n",
+        "packages/packages.network": "sys-apps/ethtool\n",
+        "packages/README.md": "what sets are\n",
+        "kernels/6.12": "CONFIG_64BIT=y\n",
+        "kernels/6.18": "CONFIG_64BIT=y\n",
+        "kernels/README.md": "what kernel configurations are\n",
+        "kernels/fragments/ipmi": "CONFIG_IPMI_HANDLER=y\n",
+        "overlays/alchemy/profiles/repo_name": "alchemy\n",
+        "overlays/embedded/profiles/repo_name": "embedded\n",
+        "overlays/embedded/sys-apps/busybox/busybox-1.37.0.ebuild": "EAPI=8\n",
+    }
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def runner() -> FakeRunner:
+    """A runner that starts nothing and remembers what it was asked for."""
+    return FakeRunner()
+
+
+@pytest.fixture
+def messages() -> io.StringIO:
+    """What the user is told."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def context(root: Path, runner: FakeRunner, messages: io.StringIO) -> Context:
+    """The context of a build with the defaults, for the small repository, with work, cache and bin in it."""
+    return Context(
+        root=root,
+        config=Config(jobs=2),
+        version="1.2",
+        work=root / "work",
+        cache=root / "cache",
+        bin=root / "bin",
+        epoch=contexts.create(root).epoch,
+        log=Log(Console(file=messages, highlight=False, soft_wrap=True)),
+        runner=runner,
+    )

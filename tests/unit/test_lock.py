@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from alchemy import lock
+from alchemy.context import Context
+from alchemy.errors import UserError
+
+
+def test_a_second_holder_is_refused_with_the_process_that_holds_it(context: Context) -> None:
+    with (
+        lock.exclusive(context),
+        pytest.raises(UserError, match=f"in use by process {os.getpid()}$"),
+        lock.exclusive(context),
+    ):
+        pytest.fail("two builds at a time")
+
+
+@pytest.mark.parametrize("shared", ["work", "cache"])
+def test_one_folder_in_common_is_enough_to_be_refused(context: Context, tmp_path: Path, shared: str) -> None:
+    elsewhere = {"work": tmp_path / "other-work", "cache": tmp_path / "other-cache"}
+    del elsewhere[shared]
+    other = dataclasses.replace(context, **elsewhere)
+    with lock.exclusive(context), pytest.raises(UserError, match=str(getattr(context, shared))), lock.exclusive(other):
+        pytest.fail("two builds at a time")
+
+
+def test_builds_in_other_folders_go_on_side_by_side(context: Context, tmp_path: Path) -> None:
+    other = dataclasses.replace(context, work=tmp_path / "other-work", cache=tmp_path / "other-cache")
+    with lock.exclusive(context), lock.exclusive(other):
+        assert (tmp_path / "other-work").is_dir()
+
+
+def test_the_lock_is_free_again_after_a_failure(context: Context) -> None:
+    with pytest.raises(RuntimeError), lock.exclusive(context):
+        raise RuntimeError
+    with lock.exclusive(context):
+        assert context.work.is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_the_users_error(context: Context) -> None:
+    context.cache.write_text("a file", encoding="utf-8")
+    with pytest.raises(UserError, match=str(context.cache)) as caught, lock.exclusive(context):
+        pytest.fail("locked")
+    assert "cache_dir" in str(caught.value.hint)
