@@ -22,7 +22,7 @@ USER_DISTFILES = "/mnt/distfiles"
 EMBEDDED = "embedded"
 
 # What Portage itself does not compare when it decides whether a binary package fits.
-_KEYED_BY = ("ARCH", "CHOST", "CFLAGS", "CXXFLAGS", "LDFLAGS", "PORTAGE_PROFILE")
+_KEYED_BY = ("ARCH", "CHOST", "CFLAGS", "CXXFLAGS", "LDFLAGS")
 
 # An atom as a package set has it (PMS 8.3.1), without blocks and conditionals.
 _ATOM = re.compile(r"(?:[<>]=?|=|~)?[a-z0-9][\w+.-]*/[A-Za-z0-9_][\w+.-]*\*?(?::[\w+./*=-]+)?(?:\[[\w+@,?!=()-]+\])?")
@@ -121,7 +121,8 @@ def drop_stale(packages: Path, repositories: Iterable[Path]) -> list[str]:
     """Removes binary packages whose ebuild has changed since they were built, and notes the ebuilds of now.
 
     Portage compares versions and USE, but not an ebuild's text, and in a tree that is being worked on that changes
-    without a new revision. Called before a build; returns the names of what was removed.
+    without a new revision. Called before a build; returns the names of what changed. Portage's index of the folder
+    is wrong then, until `emaint --fix binhost`.
     """
     records = packages / _RECORDS
     before: Mapping[str, str] = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}

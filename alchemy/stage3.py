@@ -65,7 +65,7 @@ def _build_debian(context: Context, output: Path) -> None:
 
 def unpack(context: Context, stage3: Stage, target: Path, log: Path) -> None:
     """Unpacks the stage3 into `target`, which must not exist."""
-    target.mkdir()
+    target.mkdir(parents=True)
     context.runner.run(
         ["tar", "--extract", "--zstd", "--numeric-owner", "--xattrs", "--xattrs-include=*.*",
          "--directory", target, "--file", stage3.output / TARBALL],

@@ -95,9 +95,13 @@ def prepare(context: Context, base: Stage, atoms: list[str], log: Path) -> Chroo
         stage3.unpack(context, base, inside.root, log)
     portage.configure(context, inside, atoms)
     packages = portage.package_cache(context, inside, log)
-    for name in portage.drop_stale(packages, portage.overlays(context).values()):
+    inside = dataclasses.replace(inside, binds={**inside.binds, portage.BINPKGS: packages})
+    stale = portage.drop_stale(packages, portage.overlays(context).values())
+    for name in stale:
         context.log.info(f"system: {name}: the ebuild has changed, its binary package is dropped")
-    return dataclasses.replace(inside, binds={**inside.binds, portage.BINPKGS: packages})
+    if stale:
+        context.runner.run(inside.argv(["emaint", "--fix", "binhost"]), log=log, what="emaint --fix binhost")
+    return inside
 
 
 def _emerge(context: Context, inside: Chroot, arguments: list[str], log: Path) -> None:
@@ -110,10 +114,22 @@ def _emerge(context: Context, inside: Chroot, arguments: list[str], log: Path) -
         if failed is None:
             raise
         package, build_log = failed
+        lines = "\n".join(f"  {line}" for line in _last_words(build_log))
+        by_hand = error.message.splitlines()[-1]
         raise BuildError(
-            f"{package}: failed to build\n{error.message}\nlog of the package: {build_log}",
-            hint="invoke util.shell gives a shell where it failed",
+            f"{package}: failed to build\n{lines}\nlog of the package: {build_log}\nlog: {log}\n{by_hand}",
+            hint="invoke util.shell gives a shell in the chroot as it was left",
         ) from error
+
+
+def _last_words(build_log: Path) -> list[str]:
+    """What a package printed before it failed, and Portage's reason, without its advice how to report a bug."""
+    lines = [
+        re.sub(r"\x1b\[[0-9;]*m", "", line)
+        for line in build_log.read_text(encoding="utf-8", errors="replace").splitlines()
+    ]
+    end = next((n for n, line in enumerate(lines) if line.startswith(" * ERROR: ")), len(lines))
+    return lines[max(0, end - 15) : end + 2]
 
 
 def _failed_package(inside: Chroot, log: Path) -> tuple[str, Path] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,9 +31,9 @@ def _only_wanted_processes(request: pytest.FixtureRequest, monkeypatch: pytest.M
     if "real_processes" in request.fixturenames:
         return
 
-    def refuse(*arguments: Any, **_: Any) -> NoReturn:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
         # what pytest.fail raises is no Exception, so that code under test cannot swallow it
-        pytest.fail(f"a unit test started a process: {arguments}")
+        pytest.fail("a unit test started a process without the fixture real_processes")
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     for name in _STARTERS:
@@ -48,16 +47,24 @@ def _defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A small repository: the real chroot/ and etc/, two package sets, two kernels, a fragment, both overlays."""
-    folder = tmp_path / "repository"
-    for name in ("chroot", "etc"):
-        shutil.copytree(repository.ROOT / name, folder / name, symlinks=True)
+@pytest.fixture(autouse=True)
+def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes out the whole machine's data, which takes its time while a build runs."""
+    monkeypatch.setattr(os, "sync", lambda: None)
+
+
+def _make_repository(folder: Path) -> Path:
+    """Two package sets, two kernels, a fragment, an ebuild; the real templates."""
     files = {
-        "packages/packages.core": "# the base\nsys-apps/busybox  # a comment\nnet-misc/openssh\n",
-        "packages/packages.network": "sys-apps/ethtool\n",
-        "packages/README.md": "what sets are\n",
+        "chroot/early/parameters": "",
+        "chroot/adminuser": "",
+        "chroot/init": "",
+        "chroot/methods": "",
+        "chroot/pack-ramfs.sh": "",
+        "chroot/setup.sh": "",
+        "chroot/stage3-debian.packages": "",
+        "chroot/stage3-debian.sh": "",
+        "etc/motd": "Alchemy Linux @VERSION@\n",
         "kernels/6.12": "CONFIG_64BIT=y\n",
         "kernels/6.18": "CONFIG_64BIT=y\n",
         "kernels/README.md": "what kernel configurations are\n",
@@ -65,12 +72,29 @@ def root(tmp_path: Path) -> Path:
         "overlays/alchemy/profiles/repo_name": "alchemy\n",
         "overlays/embedded/profiles/repo_name": "embedded\n",
         "overlays/embedded/sys-apps/busybox/busybox-1.37.0.ebuild": "EAPI=8\n",
+        "packages/packages.core": "# the base\nsys-apps/busybox  # a comment\nnet-misc/openssh\n",
+        "packages/packages.network": "sys-apps/ethtool\n",
+        "packages/README.md": "what sets are\n",
     }
+    for real in (repository.ROOT / "chroot/boot.ipxe.j2", *(repository.ROOT / "etc/portage").iterdir()):
+        files[str(real.relative_to(repository.ROOT))] = real.read_text(encoding="utf-8")
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A small repository."""
+    return _make_repository(tmp_path / "repository")
+
+
+@pytest.fixture(scope="session")
+def shared_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small repository for tests that only read it: files are dear on a busy disk."""
+    return _make_repository(tmp_path_factory.mktemp("shared") / "repository")
 
 
 @pytest.fixture

@@ -96,6 +96,14 @@ def test_what_is_complete_is_there_and_nothing_else(tmp_path: Path) -> None:
     ]
 
 
+def test_the_data_is_on_the_disk_before_the_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(os, "sync", lambda: seen.append((tmp_path / "output").exists()))
+    with archive.complete(tmp_path / "output"):
+        pass
+    assert seen == [False]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_what_raises_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
     with pytest.raises(error), archive.complete(tmp_path / "output") as folder:

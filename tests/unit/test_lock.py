@@ -14,7 +14,7 @@ from alchemy.errors import UserError
 def test_a_second_holder_is_refused_with_the_process_that_holds_it(context: Context) -> None:
     with (
         lock.exclusive(context),
-        pytest.raises(UserError, match=f"in use by process {os.getpid()}$"),
+        pytest.raises(UserError, match=f"in use by process {os.getpid()}\n"),
         lock.exclusive(context),
     ):
         pytest.fail("two builds at a time")

@@ -19,37 +19,35 @@ IUSE="+static"
 
 _make() {
 	emake V=1 SKIP_STRIP=y CC="$(tc-getCC)" AR="$(tc-getAR)" HOSTCC="$(tc-getBUILD_CC)" \
-		EXTRA_LDFLAGS="${LDFLAGS}" "$@"
+		EXTRA_LDFLAGS="${LDFLAGS} -Wl,-z,noseparate-code" "$@"
 }
 
 src_configure() {
-	_make defconfig
 	{
-		cat "${FILESDIR}"/config
+		grep CONFIG_ "${FILESDIR}"/config || die
 		use static && echo CONFIG_STATIC=y
-	} >"${T}"/config || die
+	} >"${T}"/config
 
-	# of two values for one option kconfig takes the latter; it asks about those that only now come into view
+	_make defconfig
+	local names=$(sed -nE 's/^(# )?(CONFIG_\w+).*/\2/p' "${T}"/config)
+	sed -i -E "/^(# )?(${names//$'\n'/|})[ =]/d" .config || die
 	cat "${T}"/config >>.config || die
+	# the options that only now come into view get their defaults
 	yes "" | _make oldconfig >"${T}"/oldconfig.log
 
-	local line
-	while read -r line; do
-		[[ ${line} == "# CONFIG"* ]] && line=${line//[# ]/} line=${line%isnotset}=
-		[[ ${line} == CONFIG_*= ]] && { grep -q "^${line}" .config && die "${line} is still set"; }
-		[[ ${line} == CONFIG_*=[y0-9]* ]] && { grep -qx "${line}" .config || die "${line} is not in effect"; }
-	done <"${T}"/config
+	local lost=$(grep -vxFf .config "${T}"/config)
+	[[ -z ${lost} ]] || die "not in effect: ${lost}"
 }
 
 src_compile() {
 	_make busybox
-	./busybox --list >applets || die
+	./busybox --list >"${T}"/applets || die
 }
 
 src_install() {
 	dobin busybox
 	insinto /usr/share/busybox
-	doins applets
+	doins "${T}"/applets
 	exeinto /usr/share/udhcpc
 	doexe "${FILESDIR}"/default{,6}.script
 }

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alchemy.stage import Stage
+from tests.unit.fakes import fake_stage
+
+
+def write(text: str) -> Callable[[Path], None]:
+    """A build whose output is a file with `text`."""
+    return lambda folder: (folder / "made").write_text(text, encoding="utf-8") and None
+
+
+def test_a_stage_is_fresh_once_it_is_made(tmp_path: Path) -> None:
+    stage = fake_stage(tmp_path, "kernel", inputs={"version": "1"})
+    assert (stage.fresh, stage.why()) == (False, "not built yet")
+    stage.make()
+    assert (stage.fresh, stage.why()) == (True, "fresh")
+    assert (stage.output / "made").read_text(encoding="utf-8") == "kernel"
+
+
+def test_a_stage_is_made_once(tmp_path: Path) -> None:
+    built = []
+    stage = fake_stage(tmp_path, "kernel", build=built.append)
+    stage.make()
+    stage.make()
+    assert len(built) == 1
+
+
+def test_a_build_fills_a_folder_that_is_not_the_output_yet(tmp_path: Path) -> None:
+    seen = []
+
+    def build(folder: Path) -> None:
+        seen.append((folder == stage.output, stage.fresh, list(folder.iterdir())))
+
+    stage = fake_stage(tmp_path, "kernel", build=build)
+    stage.make()
+    assert seen == [(False, False, [])]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failed_build_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    def build(folder: Path) -> None:
+        (folder / "half").touch()
+        raise error
+
+    stage = fake_stage(tmp_path / "store", "kernel", build=build)
+    with pytest.raises(error):
+        stage.make()
+    assert not stage.fresh
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_a_failed_build_keeps_the_outputs_of_before(tmp_path: Path) -> None:
+    good = fake_stage(tmp_path, "kernel", inputs={"version": "1"})
+    good.make()
+
+    def build(folder: Path) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 (it is ours)
+        fake_stage(tmp_path, "kernel", inputs={"version": "2"}, build=build).make()
+    assert good.fresh
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": "1"}, {"a": "2"}),
+        ({"a": "1"}, {"b": "1"}),
+        ({"a": "1"}, {"a": "1", "b": ""}),
+        ({"a": "1", "b": "2"}, {"a": "2", "b": "1"}),
+        ({"a": "1,b=2"}, {"a": "1", "b": "2"}),
+    ],
+)
+def test_the_key_changes_with_the_inputs(tmp_path: Path, one: dict[str, str], other: dict[str, str]) -> None:
+    assert fake_stage(tmp_path, "kernel", inputs=one).key != fake_stage(tmp_path, "kernel", inputs=other).key
+
+
+def test_the_key_does_not_depend_on_the_order_of_the_inputs_or_on_where_the_store_is(tmp_path: Path) -> None:
+    one = fake_stage(tmp_path / "one", "kernel", inputs={"a": "1", "b": "2"})
+    other = fake_stage(tmp_path / "other", "kernel", inputs={"b": "2", "a": "1"})
+    assert one.key == other.key
+
+
+def test_the_key_changes_with_that_of_a_need(tmp_path: Path) -> None:
+    keys = {
+        fake_stage(tmp_path, "image", fake_stage(tmp_path, "kernel", inputs={"version": version})).key
+        for version in ("1", "2")
+    }
+    assert len(keys) == 2
+
+
+def test_the_key_changes_through_a_chain_of_needs(tmp_path: Path) -> None:
+    def key(version: str) -> str | None:
+        kernel = fake_stage(tmp_path, "kernel", inputs={"version": version})
+        return fake_stage(tmp_path, "bin", fake_stage(tmp_path, "image", kernel)).key
+
+    assert key("1") != key("2")
+
+
+def test_the_key_does_not_change_with_what_a_need_holds(tmp_path: Path) -> None:
+    kernel = fake_stage(tmp_path, "kernel")
+    image = fake_stage(tmp_path, "image", kernel)
+    before = image.key
+    kernel.make()
+    (kernel.output / "made").write_text("other", encoding="utf-8")
+    assert image.key == before
+
+
+def test_what_needs_an_external_stage_has_no_key_until_that_is_built(tmp_path: Path) -> None:
+    source = fake_stage(tmp_path, "linux", external=True)
+    kernel = fake_stage(tmp_path, "kernel", source)
+    image = fake_stage(tmp_path, "image", kernel)
+    assert source.key is not None
+    assert (kernel.key, image.key, kernel.fresh, kernel.identity) == (None, None, False, None)
+    with pytest.raises(RuntimeError, match="kernel"):
+        _ = kernel.output
+    source.make()
+    assert None not in (kernel.key, image.key)
+
+
+def test_an_external_stage_is_known_by_what_it_yields_not_by_what_was_asked_for(tmp_path: Path) -> None:
+    def key(request: str, content: str) -> str | None:
+        source = fake_stage(tmp_path, "linux", inputs={"url": request}, build=write(content), external=True)
+        source.make()
+        return fake_stage(tmp_path, "kernel", source).key
+
+    assert key("mirror one", "content") == key("mirror two", "content")
+    assert key("mirror three", "other content") != key("mirror one", "content")
+
+
+def test_why_names_the_stages_to_wait_for(tmp_path: Path) -> None:
+    needs = [fake_stage(tmp_path, name, external=True) for name in ("stage3", "linux")]
+    stage = fake_stage(tmp_path, "kernel", *needs)
+    assert stage.why() == "after stage3, linux"
+    needs[0].make()
+    assert stage.why() == "after linux"
+
+
+def stages(store: Path, version: str, config: str, need: str) -> Stage:
+    return fake_stage(
+        store, "kernel", fake_stage(store, "tools", inputs={"x": need}), inputs={"version": version, "config": config}
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "config", "need", "why"),
+    [
+        ("1", "c", "n", "fresh"),
+        ("2", "c", "n", "changed: version"),
+        ("2", "d", "n", "changed: config, version"),
+        ("1", "c", "m", "changed: tools"),
+    ],
+)
+def test_why_names_what_has_changed(tmp_path: Path, version: str, config: str, need: str, why: str) -> None:
+    stages(tmp_path, "1", "c", "n").make()
+    assert stages(tmp_path, version, config, need).why() == why
+
+
+def test_why_names_inputs_that_came_and_went(tmp_path: Path) -> None:
+    fake_stage(tmp_path, "kernel", inputs={"old": "1"}).make()
+    assert fake_stage(tmp_path, "kernel", inputs={"new": "1"}).why() == "changed: new, old"
+
+
+def test_why_compares_with_the_last_output(tmp_path: Path) -> None:
+    older, newer = (fake_stage(tmp_path, "kernel", inputs={"a": text, "b": text}) for text in ("1", "2"))
+    newer.make()
+    older.make()
+    os.utime(older.output / "stage.json", (1, 1))
+    assert fake_stage(tmp_path, "kernel", inputs={"a": "3", "b": "2"}).why() == "changed: a"
+
+
+def test_the_record_has_the_inputs_and_the_seconds(tmp_path: Path) -> None:
+    stage = fake_stage(tmp_path, "kernel", inputs={"version": "1"})
+    stage.make()
+    record = json.loads((stage.output / "stage.json").read_text(encoding="utf-8"))
+    assert record["inputs"] == {"version": "1"}
+    assert stage.seconds == record["seconds"] >= 0
+
+
+def test_a_stage_of_the_same_key_is_found_by_the_next_run(tmp_path: Path) -> None:
+    stage = fake_stage(tmp_path, "kernel", inputs={"version": "1"})
+    stage.make()
+    assert replace(stage, inputs={"version": "1"}).fresh

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from alchemy import stage3, system
+from alchemy.config import Config
+from alchemy.context import Context
+from alchemy.errors import BuildError
+from alchemy.stage import Stage
+from tests.unit.fakes import FakeRunner, fake_stage
+
+FAILED = """\
+>>> Emerging (1 of 2) app-misc/good-1::embedded
+ * ERROR: app-misc/lead-1.2-r1::embedded failed (compile phase):
+ *   emake failed
+ * The complete build log is located at '/var/tmp/portage/app-misc/lead-1.2-r1/temp/build.log'.
+"""
+
+
+@pytest.fixture
+def base(context: Context, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A stage3 that is there, and programs that say what they have to."""
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    runner.answers["bwrap"] = "portageq's values"
+
+    def unpack(argv: list[str]) -> None:
+        if argv[0] == "tar":
+            profile = Path(argv[argv.index("--directory") + 1]) / "etc/portage/make.profile"
+            profile.parent.mkdir(parents=True)
+            profile.symlink_to("../../var/db/repos/embedded/profiles/default")
+
+    runner.on_run = unpack
+    stage = fake_stage(context.cache, "stage3")
+    stage.make()
+    return stage
+
+
+def emerges(runner: FakeRunner) -> list[list[str]]:
+    """The arguments of each emerge."""
+    return [call.argv[call.argv.index("emerge") + 1 :] for call in runner.calls if "emerge" in call.argv]
+
+
+def test_packages_are_built_first_and_then_installed_from_the_cache(
+    context: Context, base: Stage, runner: FakeRunner
+) -> None:
+    system.stage(context, base).make()
+    fetching, building, *installing = emerges(runner)
+    assert "--fetchonly" in fetching
+    assert not {"--fetchonly", "--root=/image"} & set(building)
+    assert [arguments[-1] for arguments in installing] == ["sys-apps/baselayout", "@alchemy"]
+    assert all({"--root=/image", "--usepkgonly", "--binpkg-respect-use=y"} < set(words) for words in installing)
+
+
+def test_only_fetching_has_the_network(context: Context, base: Stage, runner: FakeRunner) -> None:
+    system.stage(context, base).make()
+    with_network = [call.argv for call in runner.calls if call.argv[0] == "bwrap" and "--unshare-net" not in call.argv]
+    assert len(with_network) == 1
+    assert "--fetchonly" in with_network[0]
+
+
+def test_an_atom_of_two_sets_is_asked_for_once(context: Context, base: Stage, runner: FakeRunner) -> None:
+    (context.root / "packages/packages.network").write_text("net-misc/openssh\nsys-apps/ethtool\n", encoding="utf-8")
+    both = dataclasses.replace(context, config=Config(packages=("core", "network")))
+    system.stage(both, base).make()
+    written = (context.work / "chroot/etc/portage/sets/alchemy").read_text(encoding="utf-8")
+    assert written.split() == ["sys-apps/busybox", "net-misc/openssh", "sys-apps/ethtool"]
+
+
+def test_what_portage_leaves_is_not_in_the_image_and_its_packages_are_listed(
+    context: Context, base: Stage, runner: FakeRunner
+) -> None:
+    unpack = runner.on_run
+
+    def portage(argv: list[str]) -> None:
+        unpack(argv)
+        if "--root=/image" in argv and "@alchemy" in argv:
+            image = Path(argv[argv.index("/image") - 1])
+            for name in ("var/db/pkg/sys-apps/busybox-1.37.0/PF", "var/log/emerge.log", "usr/bin/busybox"):
+                (image / name).parent.mkdir(parents=True, exist_ok=True)
+                (image / name).write_text("busybox-1.37.0" if name.endswith("PF") else "", encoding="utf-8")
+
+    runner.on_run = portage
+    stage = system.stage(context, base)
+    stage.make()
+    image = stage.output / system.ROOT
+    assert [str(path.relative_to(image)) for path in image.rglob("*") if path.is_file()] == ["usr/bin/busybox"]
+    assert not (image / "var/db/pkg").exists()
+    assert '"busybox"' in (stage.output / system.PACKAGES).read_text(encoding="utf-8")
+
+
+def failing(context: Context, runner: FakeRunner, log: str, build_log: str | None) -> None:
+    """Makes emerge fail with these logs."""
+    unpack = runner.on_run
+
+    def portage(argv: list[str]) -> None:
+        unpack(argv)
+        if "emerge" in argv:
+            context.logfile("system").parent.mkdir(parents=True)
+            context.logfile("system").write_text(log, encoding="utf-8")
+            if build_log is not None:
+                path = context.work / "chroot/var/tmp/portage/app-misc/lead-1.2-r1/temp/build.log"
+                path.parent.mkdir(parents=True)
+                path.write_text(build_log, encoding="utf-8")
+            raise BuildError("emerge failed with status 1\nby hand: emerge @alchemy")
+
+    runner.on_run = portage
+
+
+BUILD_LOG = "".join(f"line {number}\n" for number in range(50))
+
+
+@pytest.mark.parametrize("log", [FAILED, FAILED.replace("lead", "iron") + FAILED])
+@pytest.mark.parametrize("build_log", [BUILD_LOG, "\x1b[31mline 49\x1b[0m\n", None])
+def test_a_failed_package_is_named_with_its_log_and_how_to_repeat_it(
+    context: Context, base: Stage, runner: FakeRunner, log: str, build_log: str | None
+) -> None:
+    failing(context, runner, log, build_log)
+    with pytest.raises(BuildError) as caught:
+        system.stage(context, base).make()
+    lines = caught.value.message.splitlines()
+    assert lines[0] == "app-misc/lead-1.2-r1: failed to build"
+    assert [line for line in lines if line.endswith("app-misc/lead-1.2-r1/temp/build.log")]
+    assert lines[-1] == "by hand: emerge @alchemy"
+    assert ("  line 49" in lines) == (build_log is not None)
+    assert len(lines) < 30
+    assert not system.stage(context, base).fresh
+
+
+def test_a_failure_of_portage_itself_is_told_as_it_is(context: Context, base: Stage, runner: FakeRunner) -> None:
+    failing(context, runner, "emerge: there are no ebuilds to satisfy\n", None)
+    with pytest.raises(BuildError, match="^emerge failed with status 1\n"):
+        system.stage(context, base).make()
+
+
+@pytest.mark.parametrize(
+    ("url", "suite"), [("debian:sid", "sid"), ("https://example.org/stage3.tar.xz", stage3.DEFAULT_SUITE)]
+)
+def test_debian_packages_come_from_the_suite_of_the_stage3(context: Context, url: str, suite: str) -> None:
+    configured = dataclasses.replace(context, config=Config.model_construct(stage3_url=url))
+    assert stage3.suite(configured) == suite
+
+
+def test_the_stage3_is_unpacked_once_for_the_programs_that_build(context: Context, base: Stage) -> None:
+    old, new = (stage3.tools_stage(context, dataclasses.replace(base, inputs={"x": x})) for x in ("1", "2"))
+    for stage in (old, new):
+        stage.needs[0].make()
+        stage.make()
+    assert not old.fresh
+    assert stage3.tools(new).root == new.output / "root"
