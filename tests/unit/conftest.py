@@ -56,7 +56,6 @@ def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
 def _make_repository(folder: Path) -> Path:
     """Two package sets, two kernels, a fragment, an ebuild; the real templates."""
     files = {
-        "chroot/early/parameters": "",
         "chroot/adminuser": "",
         "chroot/init": "",
         "chroot/methods": "",
@@ -76,8 +75,10 @@ def _make_repository(folder: Path) -> Path:
         "packages/packages.network": "sys-apps/ethtool\n",
         "packages/README.md": "what sets are\n",
     }
-    for real in (repository.ROOT / "chroot/boot.ipxe.j2", *(repository.ROOT / "etc/portage").iterdir()):
-        files[str(real.relative_to(repository.ROOT))] = real.read_text(encoding="utf-8")
+    for name in ("chroot/boot.ipxe.j2", "chroot/early", "etc/portage"):
+        for real in (repository.ROOT / name, *(repository.ROOT / name).rglob("*")):
+            if real.is_file():
+                files[str(real.relative_to(repository.ROOT))] = real.read_text(encoding="utf-8")
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from tests import repository
 
 # Each imports only from those above it.
 ORDER = """
-    errors log run config context lock mounts chroot archive stage fetch stage3 portage kernel system rootfs ramfs image
+    errors log run config context lock mounts chroot archive parameters stage fetch stage3 portage kernel system rootfs ramfs image
     plan depends build qemu documentation bench
 """.split()
 

@@ -57,7 +57,7 @@ SCRIPT = r"""
 inherit() { :; }
 for ebuild; do (
     PF=${ebuild##*/}; PF=${PF%.ebuild}; P=${PF%-r[0-9]*}; PN=${ebuild%/*}; PN=${PN##*/}; PV=${P#"$PN"-}
-    PVR=${PF#"$PN"-} CATEGORY=x WORKDIR=/w FILESDIR=/f T=/t EAPI=8 ECLASS=
+    PVR=${PF#"$PN"-} CATEGORY=x WORKDIR=/w S=/w FILESDIR=/f T=/t EAPI=8 ECLASS=
     set -eu
     . "$ebuild"
     printf '%s\t' "$ebuild"
@@ -68,7 +68,7 @@ for ebuild; do (
 
 @cache
 def sources() -> dict[Path, dict[str, list[str]]]:
-    """For each ebuild its files to fetch, each with its URLs. Needs the fixture real_processes."""
+    """For each ebuild the files it fetches, each with its URLs. Needs the fixture real_processes."""
     done = subprocess.run(
         ["bash", "-c", SCRIPT, "bash", *map(str, EBUILDS)], stdout=subprocess.PIPE, text=True, check=True
     )
@@ -76,12 +76,103 @@ def sources() -> dict[Path, dict[str, list[str]]]:
     for line in done.stdout.splitlines():
         name, _, uris = line.partition("\t")
         files = found.setdefault(Path(name), {})
-        words = iter([word for word in uris.split() if word not in ("(", ")") and not word.endswith("?")])
-        url = ""
-        for word in words:
-            if word == "->":
-                files[next(words)] = [*files.pop(url.rsplit("/", 1)[1])] if url.rsplit("/", 1)[1] in files else [url]
-            else:
-                url = word
-                files.setdefault(url.rsplit("/", 1)[1], []).append(url)
+        for url, renamed in re.findall(r"(\S+://\S+)(?: -> (\S+))?", uris):
+            files.setdefault(renamed or url.rsplit("/", 1)[1], []).append(url)
     return found
+
+
+def manifest(ebuild: Path) -> dict[str, list[str]]:
+    """The words of each DIST line of the Manifest beside an ebuild, by the file's name."""
+    path = ebuild.parent / "Manifest"
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    return {words[1]: words for line in lines if (words := line.split())[0] == "DIST"}
+
+
+@pytest.mark.usefixtures("real_processes")
+def test_every_ebuild_can_be_read() -> None:
+    assert set(sources()) == set(EBUILDS)
+
+
+@pytest.mark.usefixtures("real_processes")
+@pytest.mark.parametrize("ebuild", EBUILDS, ids=shown)
+def test_every_source_is_in_the_manifest_with_its_size_and_digests(ebuild: Path) -> None:
+    listed = manifest(ebuild)
+    assert sources()[ebuild].keys() <= listed.keys()
+    for words in listed.values():
+        assert words[2].isdigit()
+        assert dict(zip(words[3::2], map(len, words[4::2]), strict=True)) == {"BLAKE2B": 128, "SHA512": 128}
+
+
+@pytest.mark.usefixtures("real_processes")
+def test_no_manifest_lists_what_nobody_fetches() -> None:
+    fetched: dict[Path, set[str]] = {}
+    for ebuild, files in sources().items():
+        fetched.setdefault(ebuild.parent / "Manifest", set()).update(files)
+    unused = {shown(path): manifest(path).keys() - names for path, names in fetched.items()}
+    assert {path: names for path, names in unused.items() if names} == {}
+    assert {shown(path) for path in (repository.ROOT / "overlays").rglob("Manifest") if path not in fetched} == set()
+
+
+@pytest.mark.usefixtures("real_processes")
+@pytest.mark.parametrize("ebuild", EBUILDS, ids=shown)
+def test_every_source_can_come_from_the_hosts_debian_mirror(ebuild: Path) -> None:
+    for name, urls in sources()[ebuild].items():
+        mirrored = [url for url in urls if url.startswith("mirror://")]
+        assert mirrored, f"{name} is at {urls} only"
+        assert all(url.startswith("mirror://debian/pool/") for url in mirrored)
+
+
+# Put together, so that this file names none.
+REGISTRIES = [
+    ".".join(words)
+    for words in (("deb", "debian", "org"), ("ftp", "debian", "org"), ("pypi", "org"), ("files", "pythonhosted", "org"))
+]
+
+
+@pytest.mark.usefixtures("real_processes")
+def test_no_file_names_the_host_of_a_package_registry() -> None:
+    named = [
+        f"{shown(path)}: {name}" for path in tree.files() for name in REGISTRIES if name in (tree.text(path) or "")
+    ]
+    assert named == []
+
+
+@pytest.mark.parametrize("name", ["chroot", "distfiles", "etc", "kernels", "overlays", "packages"])
+def test_every_data_folder_explains_itself(name: str) -> None:
+    text = (repository.ROOT / name / "README.md").read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    assert len(text.splitlines()) > 2
+
+
+@pytest.mark.parametrize("name", ["README.md", "LICENSE", "config.yml.example", ".ci/run", ".github/workflows/build.yml"])
+def test_the_repository_has(name: str) -> None:
+    assert (repository.ROOT / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in sorted((repository.ROOT / "kernels").glob("**/*"))
+        if path.is_file() and path.suffix != ".md" and not path.name.startswith(".")
+    ],
+    ids=shown,
+)
+def test_a_kernel_configuration_can_be_read_and_names_a_symbol_once(path: Path) -> None:
+    assert kernel.read_config([path])
+    names = re.findall(r"^(?:# )?CONFIG_(\w+)(?:=| is not set)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(names) == sorted(set(names))
+
+
+def test_the_overlays_have_different_names() -> None:
+    names = [
+        path.read_text(encoding="utf-8").strip()
+        for path in (repository.ROOT / "overlays").glob("*/profiles/repo_name")
+    ]
+    assert sorted(names) == ["alchemy", "embedded"]
+
+
+def test_every_category_of_the_embedded_tree_is_declared() -> None:
+    embedded = repository.ROOT / "overlays/embedded"
+    declared = set((embedded / "profiles/categories").read_text(encoding="utf-8").split())
+    assert {ebuild.parents[1].name for ebuild in EBUILDS if ebuild.is_relative_to(embedded)} <= declared

@@ -42,6 +42,8 @@ src_configure() {
 src_install() {
 	emake DESTDIR="${D}" install_uid="$(id -u)" install_gid="$(id -g)" install
 	rm -r "${ED}"/{run,usr/share,usr/include} "${ED}"/usr/bin/{cvtsudoers,sudoreplay} || die
+	# plugins for I/O logs and group files
+	rm -r "${ED}"/usr/libexec || die
 	rm "${ED}"/etc/sudo.conf "${ED}"/etc/sudoers.dist || die
 
 	insinto /etc

@@ -38,6 +38,10 @@ src_install() {
 		dolib.so "${T}/${lib}"
 	done
 
+	# the one locale besides C: it is a folder of its own, not part of an archive
+	insinto /usr/lib/locale
+	doins -r /usr/lib/locale/C.utf8
+
 	dobin "$(type -P getent)" "$(type -P ldd)"
 	dosbin "$(PATH+=:/sbin:/usr/sbin type -P ldconfig)"
 }

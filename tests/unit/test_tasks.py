@@ -1,0 +1,144 @@
+"""The commands as a user types them. Each start of Invoke costs half a second: a handful only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alchemy import documentation
+from alchemy.config import Config
+from tests import repository
+from tests.unit.fakes import snapshot
+
+# DESIGN.md's contract
+TASKS = set(
+    """
+    build.all build.info build.check-depends build.stage3 build.system build.kernel build.ramfs build.lock build.verify
+    build.log config.check config.schema util.shell util.clean boot.qemu cache.info cache.prune test.unit test.all
+    test.packages bench.build bench.rebuild bench.boot help
+    """.split()
+)
+NOT_YET = {"build.lock", "build.verify", "build.log", "cache.info", "cache.prune", "test.packages", "bench.rebuild"}
+
+Invoke = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def invoke(root: Path, real_processes: None) -> Invoke:
+    """Runs a command of the small repository."""
+    shutil.copy(repository.ROOT / "tasks.py", root)
+
+    def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PYTHONPATH": str(repository.ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environ}
+        return subprocess.run(
+            [sys.executable, "-m", "invoke", *arguments],
+            cwd=root,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        ("packages: [core", ["not valid YAML"]),
+        ("- core", ["must be a mapping"]),
+        (
+            "jobs: 0\ncolour: red\npackages: [cor]\nkernel_conf: '6.13'\nusername: root\nstage3_url: x\nsync: {}\n",
+            ["jobs: ", "colour: ", "packages: cor", "kernel_conf: 6.13", "username: ", "stage3_url: ", "sync: "],
+        ),
+    ],
+    ids=["broken", "no mapping", "many mistakes"],
+)
+def test_a_bad_configuration_ends_every_command_with_status_2_and_a_message(
+    invoke: Invoke, root: Path, text: str, fragments: list[str]
+) -> None:
+    (root / "config.yml").write_text(text, encoding="utf-8")
+    (root / "cache").mkdir()
+    (root / "cache" / "kept").write_text("kept", encoding="utf-8")
+    before = snapshot(root)
+    done = invoke("build.all", "--version=1.2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {root / 'config.yml'}: ")
+    assert all(fragment in done.stderr for fragment in fragments)
+    assert "Traceback" not in done.stderr
+    assert snapshot(root) == before
+
+
+def test_a_bad_version_ends_with_status_2(invoke: Invoke, root: Path) -> None:
+    before = snapshot(root)
+    done = invoke("build.all", "--version=../1")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --version: '../1' isn't a version\nhint: ")
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("arguments", [["build.all", "--colour=red"], ["build.everything"]])
+def test_a_bad_command_line_ends_with_status_2(invoke: Invoke, arguments: list[str]) -> None:
+    done = invoke(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert arguments[-1].lstrip("-").split("=")[0] in done.stderr
+
+
+def test_a_file_that_is_not_there_ends_with_status_2(invoke: Invoke, tmp_path: Path) -> None:
+    done = invoke("config.check", ALCHEMY_CONFIG=str(tmp_path / "missing.yml"))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path / 'missing.yml'}: cannot be read")
+
+
+def test_a_good_configuration_is_called_valid_and_nothing_is_made(invoke: Invoke, root: Path) -> None:
+    (root / "config.yml").write_text("packages: [core, network]\n", encoding="utf-8")
+    before = snapshot(root)
+    done = invoke("config.check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "the configuration is valid\n", "")
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"]])
+def test_help_says_what_this_is(invoke: Invoke, arguments: list[str]) -> None:
+    done = invoke(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (0, documentation.overview(repository.ROOT) + "\n", "")
+
+
+def test_the_list_has_every_command_of_the_contract_with_a_word_on_it(invoke: Invoke) -> None:
+    listed = dict(re.findall(r"^  (\S+)(?: +\(\S+\))?(?:  +(\S.*))?$", invoke("--list").stdout, re.MULTILINE))
+    assert set(listed) <= TASKS
+    assert TASKS - NOT_YET <= set(listed)
+    assert all(listed.values())
+
+
+def test_the_commands_that_help_names_exist() -> None:
+    named = set(re.findall(r"\./run ([a-z][\w.-]+)", documentation.overview(repository.ROOT)))
+    assert named
+    assert named <= TASKS - NOT_YET
+
+
+def test_the_schema_is_json_for_every_key(invoke: Invoke) -> None:
+    assert set(json.loads(invoke("config.schema").stdout)["properties"]) == set(Config.model_fields)
+
+
+def test_the_info_is_json_and_makes_nothing(invoke: Invoke, root: Path) -> None:
+    (root / "config.yml").write_text("password: hunter2\n", encoding="utf-8")
+    before = snapshot(root)
+    done = invoke("build.info", "--json", "--version=1.2")
+    described = json.loads(done.stdout)
+    assert described["version"] == "1.2"
+    assert described["config"]["packages"] == ["core"]
+    assert {stage["name"] for stage in described["stages"]} >= {"stage3", "system", "kernel", "rootfs", "ramfs", "image"}
+    assert all(stage.keys() == {"name", "key", "fresh", "why"} for stage in described["stages"])
+    assert "hunter2" not in done.stdout + done.stderr
+    assert snapshot(root) == before
