@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from alchemy import build, lock, plan
+from alchemy import build, lock, plan, qemu
 from alchemy.context import Context
+from alchemy.errors import BuildError
+
+_HAND_OVER = b"alchemy: handing over to "
+_PATIENCE = 300
 
 
 def cold_build(context: Context) -> dict[str, Any]:
-    """Removes work directory and cache, builds everything one stage after the other, and then as the user would.
+    """Removes work directory and cache, and builds everything; then again, when there is nothing to do.
 
-    Seconds of wall time a stage, and bytes of both outputs.
+    Seconds of wall time, in all and by stage (kernel and system run side by side), and bytes of both outputs.
     """
     build.clean(context, everything=True)
     build.require_host(context)
-    seconds = {}
     started = time.monotonic()
     build.build(context, "image")
     total = time.monotonic() - started
@@ -24,14 +29,46 @@ def cold_build(context: Context) -> dict[str, Any]:
     build.build(context, "image")
     again = time.monotonic() - started
     with lock.exclusive(context):
-        seconds = {name: stage.seconds for name, stage in plan.create(context).stages.items()}
+        stages = {name: stage.seconds for name, stage in plan.create(context).stages.items()}
     paths = (context.bin / context.config.image_name, context.bin / context.config.ramfs_name)
     return {
-        "seconds": {"total": round(total, 1), "again": round(again, 2), "stages": seconds},
+        "seconds": {"total": round(total, 1), "again": round(again, 2), "stages": stages},
         "bytes": {path.name: path.stat().st_size for path in paths},
     }
 
 
 def boot(context: Context, memory: int) -> dict[str, Any]:
-    """Boots bin/ over PXE in QEMU."""
-    raise NotImplementedError
+    """Boots bin/ over PXE in QEMU, and turns it off.
+
+    Seconds from power-on to the hand-over, and to an answer of the SSH server.
+    """
+    log = context.logfile("bench-boot")
+    log.unlink(missing_ok=True)
+    port = qemu.free_port()
+    with qemu.boot_folder(context, "") as folder:
+        kvm = qemu.kvm_works(context)
+        machine = qemu.Machine(tftp=folder, memory=memory, kvm=kvm, ssh_port=port, serial=f"file:{log}")
+        process = context.runner.start(qemu.argv(machine), log=context.logfile("bench-qemu"))
+        started = time.monotonic()
+        try:
+            figures = {
+                "hand_over": _until(started, lambda: _HAND_OVER in _read(log)),
+                "ssh": _until(started, lambda: qemu.ssh_answers(port)),
+            }
+        finally:
+            process.kill()
+            process.wait()
+    return {"kvm": kvm, "memory_mb": memory, "seconds": figures}
+
+
+def _until(started: float, happened: Callable[[], bool]) -> float:
+    """Seconds since `started` when it happens. Raises BuildError when it doesn't within five minutes."""
+    while time.monotonic() < started + _PATIENCE:
+        if happened():
+            return round(time.monotonic() - started, 1)
+        time.sleep(0.1)
+    raise BuildError("the image does not boot", hint="./run boot.qemu shows its console")
+
+
+def _read(log: Path) -> bytes:
+    return log.read_bytes() if log.exists() else b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,3 +83,20 @@ def boot(context: Context, cmdline: str, memory: int) -> int:
         machine = Machine(tftp=folder, memory=memory, kvm=kvm_works(context))
         context.log.info("QEMU: the serial console is here; Ctrl-A X ends it")
         return context.runner.foreground(argv(machine))
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def ssh_answers(port: int) -> bool:
+    """Whether an SSH server greets at a port of the loopback (RFC 4253, 4.2)."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            return connection.recv(8).startswith(b"SSH-2.0-")
+    except OSError:
+        return False

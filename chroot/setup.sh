@@ -33,11 +33,10 @@ name_release() {
 # Exactly these services, whatever the packages brought along.
 set_runlevels() {
 	rm -rf /etc/runlevels
-	add_services sysinit procfs sysfs devfs cgroups dmesg
-	add_services boot hostname loopback sysctl bootmisc seedrng
+	add_services sysinit kernfs
+	add_services boot hostname loopback sysctl
 	add_services default syslogd klogd network sshd lldpd ntpd getty
-	add_services shutdown killprocs
-	mkdir -p /etc/runlevels/nonetwork
+	mkdir -p /etc/runlevels/nonetwork /etc/runlevels/shutdown
 }
 
 # sshd asks for passwords only where one was configured.

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from alchemy import context as contexts
 from alchemy.context import Context
 from alchemy.run import Runner
-
 from tests import repository
 
 VERSION = "1.2"

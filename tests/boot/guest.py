@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from pathlib import Path
 
 import pexpect
+
 from alchemy import qemu
 from alchemy.context import Context
 
@@ -91,7 +91,7 @@ def boot(
     context: Context, log: Path, key: Path, cmdline: str = "", *, memory: int = 384, extra: Sequence[str] = (),
 ) -> Iterator[Guest]:  # fmt: skip
     """Boots bin/ of the context over PXE, and turns the machine off at the end."""
-    port = free_port()
+    port = qemu.free_port()
     with qemu.boot_folder(context, cmdline) as folder:
         machine = qemu.Machine(
             tftp=folder, memory=memory, ssh_port=port, serial="stdio", kvm=qemu.kvm_works(context), extra=extra,
@@ -106,14 +106,6 @@ def boot(
                 yield Guest(child, log, port, key)
             finally:
                 child.close(force=True)
-
-
-def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

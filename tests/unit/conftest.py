@@ -49,8 +49,9 @@ def _defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It writes out the whole machine's data, which takes its time while a build runs."""
+    """Waiting for the disk takes its time while a build runs."""
     monkeypatch.setattr(os, "sync", lambda: None)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def _make_repository(folder: Path) -> Path:

@@ -96,19 +96,27 @@ def test_what_is_complete_is_there_and_nothing_else(tmp_path: Path) -> None:
     ]
 
 
-def test_the_data_is_on_the_disk_before_the_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+@pytest.mark.parametrize("many", [0, 100], ids=["all at once", "file by file"])
+def test_the_data_is_on_the_disk_before_the_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(archive, "_MANY_FILES", many)
     monkeypatch.setattr(os, "sync", lambda: seen.append((tmp_path / "output").exists()))
-    with archive.complete(tmp_path / "output"):
-        pass
-    assert seen == [False]
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append((tmp_path / "output").exists()))
+    with archive.complete(tmp_path / "output") as folder:
+        (folder / "file").touch()
+        (folder / "link").symlink_to("missing")
+    assert set(seen) == {False}
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_what_raises_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), archive.complete(tmp_path / "output") as folder:
-        (folder / "file").touch()
-        raise error
+    def fill() -> None:
+        with archive.complete(tmp_path / "output") as folder:
+            (folder / "file").touch()
+            raise error
+
+    with pytest.raises(error):
+        fill()
     assert list(tmp_path.iterdir()) == []
 
 

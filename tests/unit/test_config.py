@@ -269,7 +269,7 @@ def test_the_values_of_the_example_are_good_ones(load: Loader) -> None:
 
 def test_a_configuration_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Config().username = "eve"  # type: ignore[misc]
+        Config().username = "eve"
 
 
 def test_alchemy_config_names_another_file(root: Path, tmp_path: Path) -> None:

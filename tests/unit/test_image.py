@@ -182,7 +182,8 @@ def test_the_image_holds_what_the_contract_names(context: Context, image_stage: 
 
 def test_the_digests_are_those_of_all_the_other_files(image_stage: Stage) -> None:
     image_stage.make()
-    sums = dict(reversed(line.split("  ")) for line in contents(image_stage.output)["SHA256SUMS"].splitlines())
+    lines = contents(image_stage.output)["SHA256SUMS"].splitlines()
+    sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
     wanted = {
         name: hashlib.sha256(text.encode()).hexdigest()
         for name, text in contents(image_stage.output).items()

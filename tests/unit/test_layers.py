@@ -11,10 +11,33 @@ import pytest
 from tests import repository
 
 # Each imports only from those above it.
-ORDER = """
-    errors log run config context lock mounts chroot archive parameters stage fetch stage3 portage kernel system rootfs ramfs image
-    plan depends build qemu documentation bench
-""".split()
+ORDER = [
+    "errors",
+    "log",
+    "run",
+    "config",
+    "context",
+    "lock",
+    "mounts",
+    "chroot",
+    "archive",
+    "parameters",
+    "stage",
+    "fetch",
+    "stage3",
+    "portage",
+    "kernel",
+    "system",
+    "rootfs",
+    "ramfs",
+    "image",
+    "plan",
+    "depends",
+    "build",
+    "qemu",
+    "documentation",
+    "bench",
+]
 
 # how os starts processes
 STARTERS = ("exec", "fork", "popen", "posix_spawn", "spawn", "startfile", "system")

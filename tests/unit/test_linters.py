@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -43,8 +42,3 @@ def test_shell_is_clean() -> None:
     scripts = [str(path.relative_to(repository.ROOT)) for path in tree.files() if tree.is_shell(path)]
     assert {"run", "chroot/init", "chroot/methods", "chroot/setup.sh", ".ci/run"} <= set(scripts)
     lint("shellcheck", "--external-sources", *scripts)
-
-
-def test_a_script_that_is_run_can_be_run() -> None:
-    scripts = [path for path in tree.files() if (tree.text(path) or "").startswith("#!")]
-    assert [path for path in scripts if not os.access(path, os.X_OK) and path.parent.name != "files"] == []

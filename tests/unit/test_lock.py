@@ -22,9 +22,11 @@ def test_a_second_holder_is_refused_with_the_process_that_holds_it(context: Cont
 
 @pytest.mark.parametrize("shared", ["work", "cache"])
 def test_one_folder_in_common_is_enough_to_be_refused(context: Context, tmp_path: Path, shared: str) -> None:
-    elsewhere = {"work": tmp_path / "other-work", "cache": tmp_path / "other-cache"}
-    del elsewhere[shared]
-    other = dataclasses.replace(context, **elsewhere)
+    other = dataclasses.replace(
+        context,
+        work=context.work if shared == "work" else tmp_path / "other-work",
+        cache=context.cache if shared == "cache" else tmp_path / "other-cache",
+    )
     with lock.exclusive(context), pytest.raises(UserError, match=str(getattr(context, shared))), lock.exclusive(other):
         pytest.fail("two builds at a time")
 

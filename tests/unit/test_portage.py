@@ -269,7 +269,9 @@ def chroot(tmp_path: Path) -> Chroot:
     return inside
 
 
-@pytest.mark.parametrize(("listing", "mirrors"), [("", None), ("Debian|trixie|http://m/debian/\n", "debian http://m/debian\n")])
+@pytest.mark.parametrize(
+    ("listing", "mirrors"), [("", None), ("Debian|trixie|http://m/debian/\n", "debian http://m/debian\n")]
+)
 def test_portage_is_configured_in_the_chroot(
     context: Context,
     runner: FakeRunner,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -96,7 +98,9 @@ def test_booting_hands_the_terminal_to_a_machine_of_that_size(
     assert argv[argv.index("-m") + 1] == "256"
 
 
-@pytest.mark.parametrize(("device", "starts", "works"), [(True, True, True), (True, False, False), (False, True, False)])
+@pytest.mark.parametrize(
+    ("device", "starts", "works"), [(True, True, True), (True, False, False), (False, True, False)]
+)
 def test_kvm_works_only_when_a_machine_starts(
     context: Context, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch, device: bool, starts: bool, works: bool
 ) -> None:
@@ -109,3 +113,24 @@ def test_kvm_works_only_when_a_machine_starts(
     monkeypatch.setattr(Path, "exists", lambda path: device)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     assert qemu.kvm_works(context) == works
+
+
+@pytest.mark.parametrize(
+    ("greeting", "answers"), [(b"SSH-2.0-OpenSSH_10.0\r\n", True), (b"HTTP/1.1 400 Bad\r\n", False), (b"", False)]
+)
+def test_an_ssh_server_answers_when_it_greets(greeting: bytes, answers: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(greeting)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert qemu.ssh_answers(server.getsockname()[1]) == answers
+        thread.join()
+
+
+def test_where_nobody_listens_no_ssh_server_answers() -> None:
+    assert not qemu.ssh_answers(qemu.free_port())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from functools import cache
@@ -144,7 +145,7 @@ def test_every_data_folder_explains_itself(name: str) -> None:
     assert len(text.splitlines()) > 2
 
 
-@pytest.mark.parametrize("name", ["README.md", "LICENSE", "config.yml.example", ".ci/run", ".github/workflows/build.yml"])
+@pytest.mark.parametrize("name", ["README.md", "LICENSE", ".ci/run", ".github/workflows/build.yml"])
 def test_the_repository_has(name: str) -> None:
     assert (repository.ROOT / name).stat().st_size > 0
 
@@ -166,8 +167,7 @@ def test_a_kernel_configuration_can_be_read_and_names_a_symbol_once(path: Path) 
 
 def test_the_overlays_have_different_names() -> None:
     names = [
-        path.read_text(encoding="utf-8").strip()
-        for path in (repository.ROOT / "overlays").glob("*/profiles/repo_name")
+        path.read_text(encoding="utf-8").strip() for path in (repository.ROOT / "overlays").glob("*/profiles/repo_name")
     ]
     assert sorted(names) == ["alchemy", "embedded"]
 
@@ -176,3 +176,15 @@ def test_every_category_of_the_embedded_tree_is_declared() -> None:
     embedded = repository.ROOT / "overlays/embedded"
     declared = set((embedded / "profiles/categories").read_text(encoding="utf-8").split())
     assert {ebuild.parents[1].name for ebuild in EBUILDS if ebuild.is_relative_to(embedded)} <= declared
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(repository.ROOT / name for name in ("run", ".ci/run", "chroot/init", "chroot/stage3-debian.sh")),
+        *sorted((repository.ROOT / "etc/init.d").iterdir()),
+    ],
+    ids=shown,
+)
+def test_what_is_run_by_its_path_can_be_run(path: Path) -> None:
+    assert os.access(path, os.X_OK)

@@ -32,7 +32,7 @@ def test_a_process_that_no_test_asked_for_fails_the_test() -> None:
     with pytest.raises(pytest.fail.Exception, match="started a process"):
         subprocess.run(["true"], check=False)
     with pytest.raises(pytest.fail.Exception, match="started a process"):
-        os.system("true")
+        os.posix_spawn("/bin/true", ["true"], {})
 
 
 def test_what_a_program_prints_is_in_the_log_behind_its_command_line(runner: Runner, log: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_failure_without_a_name_has_that_of_the_program(runner: Runner) -> Non
 
 
 def test_the_command_to_repeat_is_the_command(runner: Runner) -> None:
-    argv = ["sh", "-c", "exit 1 # it's \"quoted\" $HOME", ""]
+    argv = ["sh", "-c", 'exit 1 # it\'s "quoted" $HOME', ""]
     with pytest.raises(BuildError) as caught:
         runner.run(argv)
     assert shlex.split(caught.value.message.split("by hand: ")[1]) == argv

@@ -14,7 +14,11 @@ from tests.unit.fakes import fake_stage
 
 def write(text: str) -> Callable[[Path], None]:
     """A build whose output is a file with `text`."""
-    return lambda folder: (folder / "made").write_text(text, encoding="utf-8") and None
+
+    def build(folder: Path) -> None:
+        (folder / "made").write_text(text, encoding="utf-8")
+
+    return build
 
 
 def test_a_stage_is_fresh_once_it_is_made(tmp_path: Path) -> None:
@@ -26,7 +30,7 @@ def test_a_stage_is_fresh_once_it_is_made(tmp_path: Path) -> None:
 
 
 def test_a_stage_is_made_once(tmp_path: Path) -> None:
-    built = []
+    built: list[Path] = []
     stage = fake_stage(tmp_path, "kernel", build=built.append)
     stage.make()
     stage.make()

@@ -131,7 +131,7 @@ def test_a_failed_package_is_named_with_its_log_and_how_to_repeat_it(
 
 def test_a_failure_of_portage_itself_is_told_as_it_is(context: Context, base: Stage, runner: FakeRunner) -> None:
     failing(context, runner, "emerge: there are no ebuilds to satisfy\n", None)
-    with pytest.raises(BuildError, match="^emerge failed with status 1\n"):
+    with pytest.raises(BuildError, match=r"^emerge failed with status 1\n"):
         system.stage(context, base).make()
 
 

@@ -19,13 +19,32 @@ from tests import repository
 from tests.unit.fakes import snapshot
 
 # DESIGN.md's contract
-TASKS = set(
-    """
-    build.all build.info build.check-depends build.stage3 build.system build.kernel build.ramfs build.lock build.verify
-    build.log config.check config.schema util.shell util.clean boot.qemu cache.info cache.prune test.unit test.all
-    test.packages bench.build bench.rebuild bench.boot help
-    """.split()
-)
+TASKS = {
+    "build.all",
+    "build.info",
+    "build.check-depends",
+    "build.stage3",
+    "build.system",
+    "build.kernel",
+    "build.ramfs",
+    "build.lock",
+    "build.verify",
+    "build.log",
+    "config.check",
+    "config.schema",
+    "util.shell",
+    "util.clean",
+    "boot.qemu",
+    "cache.info",
+    "cache.prune",
+    "test.unit",
+    "test.all",
+    "test.packages",
+    "bench.build",
+    "bench.rebuild",
+    "bench.boot",
+    "help",
+}
 NOT_YET = {"build.lock", "build.verify", "build.log", "cache.info", "cache.prune", "test.packages", "bench.rebuild"}
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
@@ -42,8 +61,7 @@ def invoke(root: Path, real_processes: None) -> Invoke:
             [sys.executable, "-m", "invoke", *arguments],
             cwd=root,
             env=os.environ | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             check=False,
         )
@@ -86,12 +104,19 @@ def test_a_bad_version_ends_with_status_2(invoke: Invoke, root: Path) -> None:
     assert snapshot(root) == before
 
 
-@pytest.mark.parametrize("arguments", [["build.all", "--colour=red"], ["build.everything"]])
-def test_a_bad_command_line_ends_with_status_2(invoke: Invoke, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["build.all", "--colour=red"], "colour"),
+        (["build.everything"], "build.everything"),
+        (["boot.qemu", "--memory=lots"], "lots"),
+    ],
+)
+def test_a_bad_command_line_ends_with_status_2(invoke: Invoke, arguments: list[str], fragment: str) -> None:
     done = invoke(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert arguments[-1].lstrip("-").split("=")[0] in done.stderr
+    assert fragment in done.stderr
 
 
 def test_a_file_that_is_not_there_ends_with_status_2(invoke: Invoke, tmp_path: Path) -> None:
@@ -117,7 +142,7 @@ def test_help_says_what_this_is(invoke: Invoke, arguments: list[str]) -> None:
 def test_the_list_has_every_command_of_the_contract_with_a_word_on_it(invoke: Invoke) -> None:
     listed = dict(re.findall(r"^  (\S+)(?: +\(\S+\))?(?:  +(\S.*))?$", invoke("--list").stdout, re.MULTILINE))
     assert set(listed) <= TASKS
-    assert TASKS - NOT_YET <= set(listed)
+    assert set(listed) >= TASKS - NOT_YET
     assert all(listed.values())
 
 
@@ -138,7 +163,14 @@ def test_the_info_is_json_and_makes_nothing(invoke: Invoke, root: Path) -> None:
     described = json.loads(done.stdout)
     assert described["version"] == "1.2"
     assert described["config"]["packages"] == ["core"]
-    assert {stage["name"] for stage in described["stages"]} >= {"stage3", "system", "kernel", "rootfs", "ramfs", "image"}
+    assert {stage["name"] for stage in described["stages"]} >= {
+        "stage3",
+        "system",
+        "kernel",
+        "rootfs",
+        "ramfs",
+        "image",
+    }
     assert all(stage.keys() == {"name", "key", "fresh", "why"} for stage in described["stages"])
     assert "hunter2" not in done.stdout + done.stderr
     assert snapshot(root) == before
