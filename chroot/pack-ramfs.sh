@@ -21,7 +21,9 @@ mkdir "$early/lib/alchemy"
 cp -r /mnt/early/early/. "$early/lib/alchemy"
 chmod 0755 "$early/lib/alchemy/udhcpc"
 install -m 0755 /mnt/early/busybox "$early/bin/busybox"
-ln -s busybox "$early/bin/sh"
+for applet in $("$early/bin/busybox" --list); do
+	[ "$applet" = busybox ] || ln -s busybox "$early/bin/$applet"
+done
 # without it the kernel has nowhere to put what init says before it mounts /dev
 mknod -m 0600 "$early/dev/console" c 5 1
 

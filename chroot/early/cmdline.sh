@@ -25,9 +25,11 @@ parse_cmdline() {
 	# shellcheck disable=SC2086
 	set -- $2
 	set +f
+	unknown=''
 	for word; do
 		take_parameter "$word"
 	done
+	[ -z "$unknown" ] || warn_misspelt
 }
 
 take_parameter() {
@@ -36,14 +38,16 @@ take_parameter() {
 	# only names of the table reach eval
 	if is_in "$1" "$flags"; then
 		eval "p_$1=yes has_$1=yes"
-	elif [ "$name" = "$1" ]; then
-		warn_misspelt "$1"
+	elif is_in "$name" "$flags"; then
+		say "$1: $name takes no value: ignored"
+	elif is_in "$1" "$values$lists"; then
+		say "$1: needs a value: ignored"
 	elif is_in "$name" "$values"; then
 		eval "p_$name=\$value has_$name=yes"
 	elif is_in "$name" "$lists"; then
 		eval "p_$name=\"\${p_$name:+\$p_$name }\$value\" has_$name=yes"
 	else
-		warn_misspelt "$name"
+		unknown="$unknown $name"
 	fi
 }
 
@@ -57,26 +61,27 @@ is_in() {
 # A parameter that nobody knows is no error, as most are the kernel's and its drivers'. One that is a letter or two off
 # one of ours is worth a word.
 warn_misspelt() {
-	is_in "$1" "$flags$values$lists" && {
-		say "$1: needs a value, or stands alone: ignored"
-		return
-	}
-	# shellcheck disable=SC2086
-	close=$(nearest "$1" $flags $values $lists)
-	[ -z "$close" ] || say "unknown parameter $1: did you mean $close?"
+	misspelt "$unknown" "$flags$values$lists" | while read -r word name; do
+		say "unknown parameter $word: did you mean $name?"
+	done
 }
 
-# nearest WORD NAME…: the name that is at most two letters off the word, one if it is short; nothing else
-nearest() {
-	awk 'BEGIN {
-		word = ARGV[1]
-		best = length(word) > 6 ? 3 : 2
-		for (n = 2; n < ARGC; n++) {
-			if (length(ARGV[n]) < 3) continue
-			d = distance(word, ARGV[n])
-			if (d < best) { best = d; found = ARGV[n] }
+# misspelt WORDS NAMES: a line `WORD NAME` for each word that is at most two letters off a name, one if it is short
+misspelt() {
+	awk -v words="$1" -v names="$2" 'BEGIN {
+		count = split(names, name)
+		total = split(words, word)
+		for (w = 1; w <= total; w++) {
+			best = length(word[w]) > 6 ? 3 : 2
+			found = ""
+			for (n = 1; n <= count; n++) {
+				off = length(word[w]) - length(name[n])
+				if (length(name[n]) < 3 || off >= best || -off >= best) continue
+				d = distance(word[w], name[n])
+				if (d < best) { best = d; found = name[n] }
+			}
+			if (found != "") print word[w], found
 		}
-		if (found != "") print found
 	}
 	# Levenshtein
 	function distance(a, b,    i, j, cost, m) {
@@ -90,7 +95,7 @@ nearest() {
 				if (m[i, j - 1] + 1 < m[i, j]) m[i, j] = m[i, j - 1] + 1
 			}
 		return m[length(a), length(b)]
-	}' "$@"
+	}'
 }
 
 # settle_parameters: what follows from what was given

@@ -27,5 +27,5 @@ rescue() {
 # on /dev/console, with job control; whatever becomes of it is no reason to stop
 run_shell() {
 	# shellcheck disable=SC2094 # a terminal, not a file
-	setsid -c /bin/sh -l <"$ROOT/dev/console" >"$ROOT/dev/console" 2>&1 || :
+	setsid -c /bin/sh -l <"$ROOT/dev/console" >"$ROOT/dev/console" 2>&1 || sleep 1
 }

@@ -1,0 +1,226 @@
+"""Every boot parameter, in a booted image. The table says which test shows it to work."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+from alchemy import parameters
+from alchemy.context import Context
+from alchemy.run import Runner
+
+from tests import repository
+from tests.boot import guest
+
+# parameter → the tests that fail without its code
+SHOWN_BY = {
+    "net": ["test_services_of_the_preliminary_environment"],
+    "net_timeout": ["test_a_network_that_never_answers_does_not_hold_the_boot"],
+    "ip": ["test_a_static_network_over_a_bond_and_a_vlan"],
+    "nameserver": ["test_a_static_network_over_a_bond_and_a_vlan"],
+    "vlan": ["test_a_static_network_over_a_bond_and_a_vlan"],
+    "bond": ["test_a_static_network_over_a_bond_and_a_vlan"],
+    "hostname": ["test_a_static_network_over_a_bond_and_a_vlan"],
+    "BOOTIF": ["test_the_interface_of_bootif_is_tried_first"],
+    "ssh": ["test_services_of_the_preliminary_environment"],
+    "lldpd": ["test_services_of_the_preliminary_environment"],
+    "ssh_keys_url": ["test_services_of_the_preliminary_environment"],
+    "ssh_keys_sha256": ["test_what_is_fetched_has_to_have_its_digest"],
+    "command_url": ["test_a_command_runs_beside_the_boot"],
+    "command_sha256": ["test_what_is_fetched_has_to_have_its_digest"],
+    "command_key": ["test_a_signed_command_runs", "test_a_command_that_is_not_signed_does_not_run"],
+    "shell": ["test_services_of_the_preliminary_environment"],
+    "real_init": ["test_real_init_is_what_is_handed_over_to", "test_an_empty_real_init_gives_a_rescue_shell"],
+    "init_debug": ["test_an_empty_real_init_gives_a_rescue_shell"],
+}
+
+PROMPT = r"/ # "
+
+
+def test_every_parameter_has_its_tests(image: Context) -> None:
+    declared = {parameter.name for parameter in parameters.read(repository.ROOT / "chroot/early/parameters")}
+    assert set(SHOWN_BY) == declared
+    for names in SHOWN_BY.values():
+        assert all(callable(globals()[name]) for name in names)
+
+
+@pytest.fixture
+def web(tmp_path: Path, key: Path) -> Path:
+    """A folder for a web server, with the public key in it as `keys`."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    shutil.copy(key.with_suffix(".pub"), folder / "keys")
+    return folder
+
+
+def lldp_frames(capture: Path) -> list[bytes]:
+    """The LLDP frames (IEEE 802.1AB: Ethernet type 88cc) of a pcap file (little endian, microseconds)."""
+    data = capture.read_bytes()
+    frames, at = [], 24
+    while at + 16 <= len(data):
+        (length,) = struct.unpack_from("<I", data, at + 8)
+        frame = data[at + 16 : at + 16 + length]
+        if frame[12:14] == b"\x88\xcc":
+            frames.append(frame)
+        at += 16 + length
+    return frames
+
+
+def test_services_of_the_preliminary_environment(image: Context, key: Path, web: Path, console_log: Path) -> None:
+    capture = console_log.with_suffix(".pcap")
+    capture.unlink(missing_ok=True)
+    dump = ["-object", f"filter-dump,id=dump,netdev=pxe,file={capture}"]
+    with (
+        guest.serve_folder(web) as url,
+        guest.boot(image, console_log, key, f"net ssh lldpd shell ssh_keys_url={url}/keys", extra=dump) as node,
+    ):
+        node.expect(r"net: eth0 has (10\.0\.2\.\d+)")
+        node.expect("ssh: port 22 answers")
+        node.expect("alchemy: shell: ")
+        node.expect(PROMPT)
+        node.wait_for_ssh()
+        assert "dropbear" in node.ssh("ps -e")
+        address = node.ssh("ip -4 -brief address show eth0").split()[2]
+        assert node.ssh("sudo -n id -u").strip() == "0"
+        frames = lldp_frames(capture)
+        assert frames
+        assert any(b"Alchemy Linux" in frame for frame in frames)
+        node.type("exit")
+        node.expect(guest.HAND_OVER)
+        node.expect(guest.LOGIN)
+        node.wait_for_ssh()
+        running = node.ssh("ps -e")
+        assert "dropbear" not in running
+        assert "sshd" in running
+        assert node.ssh("ip -4 -brief address show eth0").split()[2] == address
+        assert node.ssh("pgrep -c -x lldpd").strip() in ("1", "2")  # it has a process without privileges
+
+
+def test_a_static_network_over_a_bond_and_a_vlan(image: Context, key: Path, console_log: Path) -> None:
+    cmdline = (
+        "bond=bond0:eth0,eth1:mode=active-backup,miimon=50 vlan=bond0.42:bond0 hostname=node9 nameserver=10.0.2.3 "
+        "ip=10.0.2.77::10.0.2.2:255.255.255.0::bond0:none ip=192.0.2.9:::24::bond0.42:none "
+        "ip=[2001:db8::9]:::64::bond0:none shell"
+    )
+    second = ["-netdev", "user,id=second", "-device", "virtio-net-pci,netdev=second"]
+    with guest.boot(image, console_log, key, cmdline, extra=second) as node:
+        node.expect(r"net: eth0 belongs to bond0")
+        node.expect(r"net: bond0 has ")
+        node.expect(r"net: bond0\.42 has 192\.0\.2\.9")
+        node.expect(PROMPT)
+        node.type("hostname; cat /sys/class/net/bond0/bonding/mode; ip -d link show bond0.42; ip addr show bond0; ip route")
+        node.expect("node9")
+        node.expect("active-backup 1")
+        node.expect("id 42")
+        node.expect(r"10\.0\.2\.77/24")
+        node.expect(r"2001:db8::9/64")
+        node.expect(r"default via 10\.0\.2\.2 dev bond0")
+        node.type("cat /new/etc/resolv.conf; ping -c 1 -W 5 10.0.2.2")
+        node.expect(r"nameserver 10\.0\.2\.3")
+        node.expect("1 packets received")
+        node.type("exit")
+        node.expect(guest.HAND_OVER)
+        node.expect("node9 login:")
+
+
+def test_the_interface_of_bootif_is_tried_first(image: Context, key: Path, console_log: Path) -> None:
+    # the first interface has a link and no DHCP server: it would take its time
+    silent = ["-netdev", "socket,id=silent,udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-device",
+              "virtio-net-pci,netdev=silent,addr=0x2"]  # fmt: skip
+    cmdline = "BOOTIF=01-52-54-00-12-34-56 net_timeout=8 init_debug"
+    with guest.boot(image, console_log, key, cmdline, extra=silent, mac="52:54:00:12:34:56") as node:
+        first = node.expect(r"udhcpc -i (eth\d)")[1]
+        node.expect(rf"net: {first} has 10\.0\.2\.15")
+        node.expect(guest.HAND_OVER)
+
+
+def test_a_network_that_never_answers_does_not_hold_the_boot(image: Context, key: Path, console_log: Path) -> None:
+    with guest.boot(image, console_log, key, "net net_timeout=3", netdev="user,id=pxe2,restrict=on") as node:
+        seconds = float(node.expect(r"\[ *([\d.]+)\] alchemy: net: eth\d ")[1])
+        assert seconds < 60
+        node.expect(guest.HAND_OVER)
+
+
+def test_what_is_fetched_has_to_have_its_digest(image: Context, key: Path, web: Path, console_log: Path) -> None:
+    (web / "command").write_text("#!/bin/sh\necho must not run\n")
+    wrong = "0" * 64
+    right = hashlib.sha256((web / "keys").read_bytes()).hexdigest()
+    with guest.serve_folder(web) as url:
+        cmdline = f"ssh_keys_url={url}/keys ssh_keys_sha256={right} command_url={url}/command command_sha256={wrong}"
+        with guest.boot(image, console_log, key, cmdline) as node:
+            node.expect("ssh_keys_url: 1 keys added for alchemy")
+            node.expect(rf"command_url: has the SHA-256 [0-9a-f]{{64}}, not {wrong}")
+            node.expect("command_url: nothing is run")
+            node.expect(guest.LOGIN)
+            assert node.ssh("cat /run/alchemy/command.status").strip() == "refused"
+            assert "must not run" not in node.ssh("cat /var/log/command_url.log 2>/dev/null || true")
+
+
+def test_a_command_runs_beside_the_boot(image: Context, key: Path, web: Path, console_log: Path) -> None:
+    (web / "command").write_text("#!/bin/sh\necho turning lead\nwhile [ ! -e /run/go ]; do sleep 1; done\necho gold\nexit 7\n")
+    with guest.serve_folder(web) as url:
+        cmdline = f"ssh_keys_url={url}/keys command_url={url}/command"
+        with guest.boot(image, console_log, key, cmdline) as node:
+            node.expect("command_url: running")
+            node.expect("turning lead")
+            node.expect(guest.HAND_OVER)
+            node.wait_for_ssh()
+            assert node.ssh("cat /run/alchemy/command.status").strip() == "running"
+            node.ssh("sudo touch /run/go")
+            node.expect("gold")
+            node.expect("command_url: ended with status 7")
+            assert node.ssh("cat /run/alchemy/command.status").strip() == "7"
+            assert node.ssh("cat /var/log/command_url.log") == "turning lead\ngold\n"
+            assert "command_url: ended with status 7" in node.ssh("sudo dmesg")
+
+
+def sign(runner: Runner, key: Path, path: Path) -> None:
+    path.with_name(path.name + ".sig").unlink(missing_ok=True)
+    runner.run(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", "file", path])
+
+
+def test_a_signed_command_runs(image: Context, key: Path, web: Path, console_log: Path, runner: Runner) -> None:
+    (web / "command").write_text("#!/bin/sh\necho gold by $(id -un)\n")
+    sign(runner, key, web / "command")
+    kind, blob, _ = (web / "keys").read_text().split()
+    with guest.serve_folder(web) as url:
+        with guest.boot(image, console_log, key, f"command_url={url}/command command_key={kind}:{blob}") as node:
+            node.expect("gold by root")
+            node.expect("command_url: ended with status 0")
+
+
+def test_a_command_that_is_not_signed_does_not_run(
+    image: Context, key: Path, web: Path, console_log: Path, runner: Runner
+) -> None:
+    (web / "command").write_text("#!/bin/sh\necho gold\n")
+    sign(runner, key, web / "command")
+    (web / "command").write_text("#!/bin/sh\necho fool\n")
+    kind, blob, _ = (web / "keys").read_text().split()
+    with guest.serve_folder(web) as url:
+        with guest.boot(image, console_log, key, f"command_url={url}/command command_key={kind}:{blob}") as node:
+            node.expect("command_url: its signature is not good")
+            node.expect("command_url: nothing is run")
+            node.expect(guest.LOGIN)
+    assert not re.search(r"^fool", console_log.read_text(), re.MULTILINE)
+
+
+def test_real_init_is_what_is_handed_over_to(image: Context, key: Path, console_log: Path) -> None:
+    with guest.boot(image, console_log, key, "real_init=/bin/bash") as node:
+        assert node.expect(guest.HAND_OVER)[1] == "/bin/bash"
+        node.type("echo process $$ is $0")
+        node.expect("process 1 is /bin/bash")
+
+
+def test_an_empty_real_init_gives_a_rescue_shell(image: Context, key: Path, console_log: Path) -> None:
+    with guest.boot(image, console_log, key, "init_debug real_init=") as node:
+        node.expect(r"\+ mount_system")
+        node.expect("real_init is empty: there is no init to hand over to")
+        node.expect(PROMPT)
+        node.type("echo this is $((6 * 7))")
+        node.expect("this is 42")
+        node.type("exit")
+        assert node.expect(guest.HAND_OVER)[1] == "/sbin/init"
