@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -12,13 +13,16 @@ from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context as InvokeContext
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, ParseError
+from invoke.main import program
 from invoke.tasks import task
 
 from alchemy import bench, build, config, context, depends, documentation, qemu
 from alchemy.errors import AlchemyError, UserError
 
 ROOT = Path(__file__).resolve().parent
+# what the user can mend: a full disk, a folder that may not be written; any other is a bug of ours
+HOST_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
 VERSION_HELP = "the version of the image (default: wip)"
 
 
@@ -31,6 +35,10 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
             body(*args, **kwargs)
         except AlchemyError as error:
             raise Exit(f"error: {error}", error.status) from error
+        except OSError as error:
+            if error.errno not in HOST_ERRORS:
+                raise
+            raise Exit(f"error: {error.filename or 'the disk'}: {error.strerror}", UserError.status) from error
         except KeyboardInterrupt:
             raise Exit("stopped: what was complete is kept, the next run goes on from there", 130) from None
 
@@ -162,6 +170,22 @@ def bench_boot(_: InvokeContext, memory: int = 256) -> None:
 def show_help(_: InvokeContext) -> None:
     """Say what this is, and which commands matter."""
     print(documentation.overview(ROOT))
+
+
+def refuse_bad_command_lines() -> None:
+    """Invoke ends with status 1 for a command line that it cannot parse; ours is 2."""
+    parse = program.parse_tasks
+
+    def parse_tasks() -> None:
+        try:
+            parse()
+        except (ParseError, ValueError) as error:  # ValueError: a number that is none
+            raise Exit(f"error: {error}", UserError.status) from error
+
+    program.parse_tasks = parse_tasks  # type: ignore[method-assign]
+
+
+refuse_bad_command_lines()
 
 
 def as_json(value: object) -> str:

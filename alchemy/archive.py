@@ -39,7 +39,7 @@ def digest(*paths: Path) -> str:
                 entry = f"link {file.readlink()}"
             else:
                 entry = f"{'x' if os.access(file, os.X_OK) else '-'} {sha256(file)}"
-            total.update(f"{name}\0{entry}\0".encode())
+            total.update(f"{name}\0{entry}\0".encode(errors="surrogateescape"))
         total.update(b"\0")
     return total.hexdigest()
 

@@ -16,12 +16,9 @@ def build(context: Context, *names: str) -> None:
     require_host(context)
     with lock.exclusive(context):
         planned = plan.create(context)
-        try:
-            plan.realize(context, [planned[name] for name in names])
-            if "image" in names:
-                image.publish(context, planned["image"])
-        except OSError as error:
-            raise UserError(f"{error.filename or context.work}: {error.strerror}") from error
+        plan.realize(context, [planned[name] for name in names])
+        if "image" in names:
+            image.publish(context, planned["image"])
 
 
 def sizes(context: Context) -> str:
@@ -90,6 +87,8 @@ def clean(context: Context, *, everything: bool) -> list[str]:
             raise UserError(f"{folder}: holds the repository itself", hint="see work_dir and cache_dir of config.yml")
         for point in mounts.below(folder):
             raise UserError(f"{point}: something is mounted there", hint=f"umount {point}")
+    if not folders:
+        return []
     with lock.exclusive(context):
         for folder in folders:
             for path in folder.iterdir():

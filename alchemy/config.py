@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -36,9 +36,15 @@ _LATER = frozenset(
 
 
 def _plain_name(value: str) -> str:
-    if PurePosixPath(value).name != value or value.startswith("."):
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", value):
         raise ValueError("must be a plain file name, without a folder")
     return value
+
+
+def _output_name(value: str) -> str:
+    if value in ("boot.ipxe", "manifest.json", "SHA256SUMS", "stage.json"):
+        raise ValueError("is the name of another file of bin/")
+    return _plain_name(value)
 
 
 def _stage3_url(value: str) -> str:
@@ -48,7 +54,7 @@ def _stage3_url(value: str) -> str:
 
 
 def _linux_url(value: str) -> str:
-    if not (_DEBIAN_PACKAGE.fullmatch(value) or re.match(r"(https?|file)://.+\.tar\.(xz|gz|bz2|zst)$", value)):
+    if not (_DEBIAN_PACKAGE.fullmatch(value) or re.fullmatch(r"(https?|file)://\S+\.tar\.(xz|gz|bz2|zst)", value)):
         raise ValueError("must be debian:PACKAGE or the http(s) or file URL of a tarball (git is not supported yet)")
     return value
 
@@ -114,8 +120,8 @@ class Config(BaseModel):
     password: Annotated[SecretStr, AfterValidator(_no_newline)] | None = None
     ssh_keys: tuple[Annotated[str, AfterValidator(_ssh_key)], ...] = ()
     embed_ramfs: bool | None = None
-    image_name: FileName = "alchemy.img"
-    ramfs_name: FileName = "alchemy.ramfs"
+    image_name: Annotated[str, AfterValidator(_output_name)] = "alchemy.img"
+    ramfs_name: Annotated[str, AfterValidator(_output_name)] = "alchemy.ramfs"
     compression: Literal["xz", "zstd"] = "xz"
     firmware: tuple[str, ...] | None = None
     ram_budget: int | None = None
@@ -147,7 +153,8 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
     problems = _problems(values, root)
     config = None
     try:
-        config = Config.model_validate(values)
+        # YAML has lists where the configuration has tuples
+        config = Config.model_validate({k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     except ValidationError as error:
         problems = [_explain(detail) for detail in error.errors()] + problems
     if config is None or problems:
@@ -167,8 +174,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         values = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from error
+    except yaml.MarkedYAMLError as error:
+        # without the lines themselves, which may hold the password
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path}: not valid YAML: {error.problem or error.context}{where}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -200,7 +212,11 @@ def _problems(values: Mapping[str, Any], root: Path) -> list[str]:
         given = values.get(key, [])
         names = given if isinstance(given, list) else [given]
         for name in names:
-            if isinstance(name, str) and "/" not in name and not (root / folder / (prefix + name)).is_file():
+            if (
+                isinstance(name, str)
+                and "/" not in name
+                and (name.endswith(".md") or not (root / folder / (prefix + name)).is_file())
+            ):
                 problems.append(
                     f"{key}: {name}: there is no file {folder}/{prefix}{name}{_available(root / folder, prefix, name)}"
                 )
@@ -229,6 +245,8 @@ def _explain(detail: ErrorDetails) -> str:
         return f"{where}: no such key" + (f"; did you mean {close[0]}?" if close else "")
     if detail["type"] == "value_error":
         return f"{where}: {detail['ctx']['error']}"
+    if detail["type"] == "tuple_type":
+        return f"{where}: must be a list"
     return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alchemy import config as configuration
 from alchemy.config import Config
+from alchemy.errors import UserError
 from alchemy.log import Log
 from alchemy.run import Runner
 
@@ -35,17 +36,27 @@ class Context:
         return self.work / "log" / f"{name}.log"
 
 
+def _epoch() -> int:
+    value = os.environ.get("SOURCE_DATE_EPOCH") or str(_EPOCH)
+    if not value.isascii() or not value.isdigit():
+        raise UserError(f"SOURCE_DATE_EPOCH: not a number of seconds: {value}")
+    return int(value)
+
+
 def create(root: Path, version: str = "wip") -> Context:
     """The context of one run of Alchemy. Raises UserError for a bad configuration or version."""
     config = configuration.load(root, os.environ)
+    work, cache = ((root / folder).resolve() for folder in (config.work_dir, config.cache_dir))
+    if work.is_relative_to(cache) or cache.is_relative_to(work):
+        raise UserError(f"work_dir, cache_dir: {work} and {cache} must not be one in the other")
     return Context(
         root=root,
         config=config,
         version=configuration.check_version(version),
-        work=(root / config.work_dir).resolve(),
-        cache=(root / config.cache_dir).resolve(),
+        work=work,
+        cache=cache,
         bin=root / "bin",
-        epoch=int(os.environ.get("SOURCE_DATE_EPOCH", _EPOCH)),
+        epoch=_epoch(),
         log=Log(),
         runner=Runner(),
     )

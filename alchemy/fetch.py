@@ -29,8 +29,11 @@ def download(context: Context, url: str, folder: Path, sha256: str) -> Path:
             if urlsplit(url).scheme == "file":
                 shutil.copyfile(unquote(urlsplit(url).path), path)
             else:
-                _get(url, path)
-        except FileNotFoundError as error:
+                _get(context, url, path)
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if not isinstance(error, FileNotFoundError):
+                raise
             raise UserError(f"{url}: there is no such file") from error
         found = archive.sha256(path)
         if found != sha256:
@@ -39,7 +42,7 @@ def download(context: Context, url: str, folder: Path, sha256: str) -> Path:
     return path
 
 
-def _get(url: str, path: Path) -> None:
+def _get(context: Context, url: str, path: Path) -> None:
     import requests  # costs 0.1 s to import, and most runs fetch nothing
 
     for attempt in range(_ATTEMPTS):
@@ -50,6 +53,7 @@ def _get(url: str, path: Path) -> None:
                 response.raise_for_status()
                 with path.open("wb") as file:
                     for block in response.iter_content(1 << 20):
+                        context.runner.check()
                         file.write(block)
             return
         except requests.RequestException as error:
@@ -58,6 +62,7 @@ def _get(url: str, path: Path) -> None:
                     f"{url}: cannot be fetched: {error}", hint="check the network and the proxy"
                 ) from error
             time.sleep(2**attempt)
+            context.runner.check()
 
 
 def python_source(context: Context, name: str, version: str, sha256: str, folder: Path) -> Path:
@@ -113,7 +118,8 @@ def debian_sources(context: Context, suite: str) -> list[str]:
     if shutil.which("apt-get") is None:
         return []
     listing = context.runner.capture(
-        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(RELEASE)|$(REPO_URI)", "Created-By: Packages"]
+        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(RELEASE)|$(REPO_URI)", "Created-By: Packages"],
+        log=context.logfile("apt"),
     )
     main, security = None, None
     for line in listing.splitlines():

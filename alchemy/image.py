@@ -108,10 +108,7 @@ def publish(context: Context, image: Stage) -> bool:
 
 
 def _link(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copy2(source, target)
+    shutil.copy2(source, target)
 
 
 def _same(one: Path, other: Path) -> bool:

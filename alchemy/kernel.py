@@ -18,7 +18,7 @@ from alchemy.stage import Stage
 IMAGE = "bzImage"
 RELEASE = "release"
 
-_SYMBOL = re.compile(r"(?:# )?CONFIG_(?P<name>\w+)(?:=(?P<value>.+)| is not set)")
+_SYMBOL = re.compile(r"# CONFIG_(?P<unset>\w+) is not set|CONFIG_(?P<name>\w+)=(?P<value>.+)")
 
 
 def source_stage(context: Context) -> Stage:
@@ -146,8 +146,8 @@ def read_config(paths: Iterable[Path]) -> dict[str, str]:
         for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             match = _SYMBOL.fullmatch(text.strip())
             if match:
-                values[match["name"]] = match["value"] or "n"
-            elif text.strip() and not text.startswith("#"):
+                values[match["name"] or match["unset"]] = match["value"] or "n"
+            elif text.strip() and not text.strip().startswith("#"):
                 raise UserError(f"{path}:{number}: not a line of a kernel configuration: {text}")
     return values
 

@@ -75,6 +75,8 @@ class _Work:
         if stage.fresh:
             return
         self._all(stage.needs)
+        if self.failure is not None:
+            raise self.failure
         try:
             self._context.logfile(stage.name).unlink(missing_ok=True)
             stage.make()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -118,23 +118,36 @@ def package_cache(context: Context, chroot: Chroot, log: Path) -> Path:
 
 
 def drop_stale(packages: Path, repositories: Iterable[Path]) -> list[str]:
-    """Removes binary packages whose ebuild has changed since they were built, and notes the ebuilds of now.
+    """Removes binary packages whose ebuild has changed since they were built.
 
     Portage compares versions and USE, but not an ebuild's text, and in a tree that is being worked on that changes
     without a new revision. Called before a build; returns the names of what changed. Portage's index of the folder
     is wrong then, until `emaint --fix binhost`.
     """
-    records = packages / _RECORDS
-    before: Mapping[str, str] = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}
-    now = {name: value for repository in repositories for name, value in ebuild_digests(repository).items()}
+    before = _recorded(packages)
+    now = _digests(repositories)
     stale = sorted(name for name, value in now.items() if name in before and before[name] != value)
     for name in stale:
         category, version = name.split("/")
         for file in (packages / category).glob(f"*/{version}*.gpkg.tar"):
             if re.fullmatch(rf"{re.escape(version)}(-\d+)?\.gpkg\.tar", file.name):
                 file.unlink()
-    archive.write_json(records, {**before, **now})
     return stale
+
+
+def note_ebuilds(packages: Path, repositories: Iterable[Path]) -> None:
+    """Records of which ebuilds the binary packages are that will be built from now on."""
+    archive.write_json(packages / _RECORDS, {**_recorded(packages), **_digests(repositories)})
+
+
+def _recorded(packages: Path) -> dict[str, str]:
+    file = packages / _RECORDS
+    recorded: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return recorded
+
+
+def _digests(repositories: Iterable[Path]) -> dict[str, str]:
+    return {name: value for repository in repositories for name, value in ebuild_digests(repository).items()}
 
 
 def ebuild_digests(repository: Path) -> dict[str, str]:

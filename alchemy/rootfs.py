@@ -108,5 +108,5 @@ def _hash(context: Context, tools: Stage, password: str) -> str:
     salt = base64.b64encode(bytes.fromhex(_fingerprint(password)), altchars=b"./").decode()[:16]
     command = ["openssl", "passwd", "-6", "-salt", salt, "-stdin"]
     return context.runner.capture(
-        stage3.tools(tools).argv(command), stdin=password.encode(), what="hashing the password"
+        stage3.tools(tools).argv(command), stdin=password.encode(), log=context.logfile("rootfs"), what="hashing"
     )

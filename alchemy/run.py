@@ -94,6 +94,11 @@ class Runner:
         with _sink(log) as output:
             return self._start(argv, env=env, cwd=None, stdin=False, stdout=output, stderr=output)
 
+    def check(self) -> None:
+        """Raises KeyboardInterrupt when everything has to end: for long work that starts no program."""
+        if self._stopped:
+            raise KeyboardInterrupt
+
     def stop(self) -> None:
         """Kills every child that still runs, and refuses to start others. Safe from any thread."""
         with self._lock:
@@ -171,6 +176,8 @@ def _sink(log: Path | None) -> IO[bytes]:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

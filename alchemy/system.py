@@ -96,11 +96,13 @@ def prepare(context: Context, base: Stage, atoms: list[str], log: Path) -> Chroo
     portage.configure(context, inside, atoms)
     packages = portage.package_cache(context, inside, log)
     inside = dataclasses.replace(inside, binds={**inside.binds, portage.BINPKGS: packages})
-    stale = portage.drop_stale(packages, portage.overlays(context).values())
+    repositories = portage.overlays(context).values()
+    stale = portage.drop_stale(packages, repositories)
     for name in stale:
         context.log.info(f"system: {name}: the ebuild has changed, its binary package is dropped")
     if stale:
         context.runner.run(inside.argv(["emaint", "--fix", "binhost"]), log=log, what="emaint --fix binhost")
+    portage.note_ebuilds(packages, repositories)
     return inside
 
 
@@ -124,6 +126,8 @@ def _emerge(context: Context, inside: Chroot, arguments: list[str], log: Path) -
 
 def _last_words(build_log: Path) -> list[str]:
     """What a package printed before it failed, and Portage's reason, without its advice how to report a bug."""
+    if not build_log.exists():
+        return []
     lines = [
         re.sub(r"\x1b\[[0-9;]*m", "", line)
         for line in build_log.read_text(encoding="utf-8", errors="replace").splitlines()

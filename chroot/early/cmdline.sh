@@ -107,6 +107,10 @@ settle_parameters() {
 		p_net_timeout=30
 		;;
 	esac
+	# a number with a zero before it would be octal to the shell, and 08 an error that ends it
+	while :; do
+		case $p_net_timeout in 0?*) p_net_timeout=${p_net_timeout#0} ;; *) break ;; esac
+	done
 	[ -n "$has_real_init" ] || p_real_init=/sbin/init
 	for implied in "$p_ip" "$p_nameserver" "$p_vlan" "$p_bond" "$p_hostname" "$p_BOOTIF" \
 		"$p_ssh" "$p_lldpd" "$p_ssh_keys_url" "$p_command_url"; do

@@ -67,8 +67,9 @@ dhcp_interfaces() {
 	for spec in $p_ip; do
 		case $spec in
 		dhcp | on | any | dhcp6 | either6) all=yes ;;
-		*:*:*:*:*) ;;
-		*:dhcp* | *:on* | *:any* | *:either6*) wanted="$wanted ${spec%%:*}" ;;
+		*:dhcp | *:on | *:any | *:dhcp6 | *:either6 | *:dhcp:* | *:on:* | *:any:* | *:dhcp6:* | *:either6:*)
+			wanted="$wanted $(dhcp_interface_of "$spec")"
+			;;
 		esac
 	done
 	[ -n "$wanted$static" ] || all=yes
@@ -81,6 +82,14 @@ dhcp_interfaces() {
 			printf '%s\n' "$interface"
 		fi
 	done
+}
+
+# the interface of ip=IF:dhcp:MTU:MAC, or of the long form that ends in IF:dhcp
+dhcp_interface_of() {
+	case $(field 2 "$1") in
+	dhcp | on | any | dhcp6 | either6) field 1 "$1" ;;
+	*) field 6 "$1" ;;
+	esac
 }
 
 # the bonds and VLANs that were made
@@ -115,7 +124,7 @@ make_bond() {
 	ip link set "$name" down
 	for option in $(printf '%s' "${options:-mode=balance-rr,miimon=100}" | tr ',' ' '); do
 		case ${option%%=*} in */* | '') continue ;; esac
-		printf '%s' "${option#*=}" >"$bond/${option%%=*}" 2>/dev/null || say "bond: $name: does not take $option"
+		printf '%s' "${option#*=}" 2>/dev/null >"$bond/${option%%=*}" || say "bond: $name: does not take $option"
 	done
 	[ "$(cat "$bond/miimon")" != 0 ] || printf 100 >"$bond/miimon"
 	for member in $(printf '%s' "${members:-eth0,eth1}" | tr ',' ' '); do
@@ -140,7 +149,11 @@ make_vlan() {
 # set_static ADDRESS:[PEER]:[GATEWAY]:NETMASK:[HOSTNAME]:IF:none[:MTU or DNS…]; other forms of ip= are left alone
 set_static() {
 	spec=$(hide_colons "$1")
+	# the long form, unless it asks for DHCP
 	case $spec in *:*:*:*:*:*) ;; *) return ;; esac
+	case $(field 2 "$spec"):$(field 7 "$spec") in
+	dhcp:* | *:dhcp | *:on | *:any | *:dhcp6 | *:either6) return ;;
+	esac
 	address=$(field 1 "$spec")
 	gateway=$(field 3 "$spec")
 	mask=$(field 4 "$spec")
@@ -170,7 +183,7 @@ set_static() {
 
 # field N SPEC: one of the fields between colons; an IPv6 address in brackets is one of them
 field() {
-	printf '%s' "$(hide_colons "$2")" | cut -d : -f "$1" | tr ';' ':' | tr -d '[]'
+	printf '%s:' "$(hide_colons "$2")" | cut -d : -f "$1" | tr ';' ':' | tr -d '[]'
 }
 
 # the colons inside [brackets] as semicolons

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+
 from alchemy import context as contexts
+from alchemy import plan, stage3
 from alchemy.chroot import Chroot
 from alchemy.context import Context
-from alchemy import plan, stage3
-
 from tests import repository
 
 

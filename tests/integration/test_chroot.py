@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from alchemy.chroot import Chroot
 from alchemy.context import Context
 from alchemy.errors import BuildError
-
 from tests import repository
 
 TABLE = Path("/proc/self/mounts")
@@ -56,10 +56,8 @@ def test_the_host_s_environment_stays_outside(
 def test_killing_the_parent_ends_the_chroot_and_its_mounts(tools: Chroot, tmp_path: Path, how: signal.Signals) -> None:
     before = TABLE.read_text()
     inside = dataclasses.replace(tools, binds={"/mnt/out": tmp_path})
-    script = (
-        "from alchemy.run import Runner\n"
-        f"Runner().run({inside.argv(['sh', '-c', 'echo started >/mnt/out/log; sleep 3; echo still >>/mnt/out/log'])!r})\n"
-    )
+    argv = inside.argv(["sh", "-c", "echo started >/mnt/out/log; sleep 3; echo still >>/mnt/out/log"])
+    script = f"from alchemy.run import Runner\nRunner().run({argv!r})\n"
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=repository.ROOT)
     log = tmp_path / "log"
     while not log.exists():

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from alchemy import plan, system
 from alchemy.context import Context
 from alchemy.errors import BuildError, UserError
@@ -43,7 +44,9 @@ def small(build_context: Context, tmp_path: Path) -> Context:
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / "stage3").symlink_to(build_context.cache / "stage3")
-    return dataclasses.replace(build_context, root=root, work=tmp_path / "work", cache=cache, bin=root / "bin", runner=Runner())
+    return dataclasses.replace(
+        build_context, root=root, work=tmp_path / "work", cache=cache, bin=root / "bin", runner=Runner()
+    )
 
 
 def add_package(context: Context, compile_phase: str) -> None:

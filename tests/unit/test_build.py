@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -87,25 +86,6 @@ def test_a_build_realizes_what_is_named_and_fills_bin_only_for_the_image(
     build.build(context, "kernel", "ramfs")
     build.build(context, "image")
     assert done == ["kernel", "ramfs", "image", ("publish", "image")]
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device", "/cache/x"), "/cache/x: No space left on device"),
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
-        (PermissionError(errno.EACCES, "Permission denied", "/cache/x"), "/cache/x: Permission denied"),
-    ],
-)
-def test_a_disk_that_cannot_is_the_users_error(
-    context: Context, able: None, monkeypatch: pytest.MonkeyPatch, error: OSError, message: str
-) -> None:
-    def realize(_: Context, __: Iterable[Stage]) -> None:
-        raise error
-
-    monkeypatch.setattr(plan, "realize", realize)
-    with pytest.raises(UserError, match=message):
-        build.build(context, "image")
 
 
 def test_a_failed_build_gives_the_locks_back(context: Context, able: None, monkeypatch: pytest.MonkeyPatch) -> None:

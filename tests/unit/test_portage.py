@@ -166,37 +166,51 @@ def packages(folder: Path) -> set[str]:
     return {path.name.removesuffix(".gpkg.tar") for path in folder.rglob("*.gpkg.tar")}
 
 
+def drop(binpkgs: Path, tree: Path) -> list[str]:
+    """What a build does: drop what is stale, and note what it will build from."""
+    stale = portage.drop_stale(binpkgs, [tree])
+    portage.note_ebuilds(binpkgs, [tree])
+    return stale
+
+
 def test_the_first_look_at_the_ebuilds_drops_nothing(binpkgs: Path, tree: Path) -> None:
     before = packages(binpkgs)
-    assert portage.drop_stale(binpkgs, [tree]) == []
+    assert drop(binpkgs, tree) == []
     assert packages(binpkgs) == before
 
 
 def test_binary_packages_of_a_changed_ebuild_are_dropped_and_no_others(binpkgs: Path, tree: Path) -> None:
-    portage.drop_stale(binpkgs, [tree])
+    drop(binpkgs, tree)
     before = packages(binpkgs)
     (tree / "app-misc/plain/plain-1.ebuild").write_text("EAPI=8\n# changed\n", encoding="utf-8")
-    assert portage.drop_stale(binpkgs, [tree]) == ["app-misc/plain-1"]
+    assert drop(binpkgs, tree) == ["app-misc/plain-1"]
     assert before - packages(binpkgs) == {"plain-1-1", "plain-1-2"}
     assert (binpkgs / "Packages").exists()
 
 
 def test_a_dropped_package_is_dropped_once(binpkgs: Path, tree: Path) -> None:
-    portage.drop_stale(binpkgs, [tree])
+    drop(binpkgs, tree)
     (tree / "eclass/meson.eclass").write_text("# changed\n", encoding="utf-8")
-    assert portage.drop_stale(binpkgs, [tree]) == ["dev-libs/inheriting-2"]
+    assert drop(binpkgs, tree) == ["dev-libs/inheriting-2"]
     (binpkgs / "dev-libs/inheriting/inheriting-2-1.gpkg.tar").touch()
-    assert portage.drop_stale(binpkgs, [tree]) == []
+    assert drop(binpkgs, tree) == []
     assert "inheriting-2-1" in packages(binpkgs)
 
 
 def test_an_ebuild_that_comes_back_changed_is_noticed(binpkgs: Path, tree: Path) -> None:
-    portage.drop_stale(binpkgs, [tree])
+    drop(binpkgs, tree)
     ebuild = tree / "app-misc/plain/plain-1.ebuild"
     ebuild.unlink()
-    assert portage.drop_stale(binpkgs, [tree]) == []
+    assert drop(binpkgs, tree) == []
     ebuild.write_text("EAPI=8\n# changed\n", encoding="utf-8")
-    assert portage.drop_stale(binpkgs, [tree]) == ["app-misc/plain-1"]
+    assert drop(binpkgs, tree) == ["app-misc/plain-1"]
+
+
+def test_what_is_stale_stays_so_until_the_ebuilds_are_noted(binpkgs: Path, tree: Path) -> None:
+    drop(binpkgs, tree)
+    (tree / "app-misc/plain/plain-1.ebuild").write_text("EAPI=8\n# changed\n", encoding="utf-8")
+    for _ in range(2):
+        assert portage.drop_stale(binpkgs, [tree]) == ["app-misc/plain-1"]
 
 
 @pytest.fixture

@@ -150,8 +150,8 @@ CMDLINES: Mapping[str, list[str]] = {
     "comand_url=x": ["! unknown parameter comand_url: did you mean command_url?"],
     "hostnmae=x": ["! unknown parameter hostnmae: did you mean hostname?"],
     # a flag with a value, and the other way round
-    "net=yes": ["! net: needs a value, or stands alone: ignored"],
-    "real_init": ["! real_init: needs a value, or stands alone: ignored"],
+    "net=yes": ["! net=yes: net takes no value: ignored"],
+    "real_init": ["! real_init: needs a value: ignored"],
     # nothing is run
     "ssh_keys_url=$(touch${IFS}pwned)`touch${IFS}pwned`": ["ssh_keys_url=$(touch${IFS}pwned)`touch${IFS}pwned`"],
     "hostname='a\"b\\c": ["hostname='a\"b\\c"],

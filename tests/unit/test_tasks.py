@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,9 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from invoke.exceptions import Exit
 
+import tasks
 from alchemy import documentation
 from alchemy.config import Config
+from alchemy.errors import BuildError, UserError, VerificationError
 from tests import repository
 from tests.unit.fakes import snapshot
 
@@ -174,3 +178,34 @@ def test_the_info_is_json_and_makes_nothing(invoke: Invoke, root: Path) -> None:
     assert all(stage.keys() == {"name", "key", "fresh", "why"} for stage in described["stages"])
     assert "hunter2" not in done.stdout + done.stderr
     assert snapshot(root) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "status"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/cache/x"), "error: /cache/x: No space left on device", 2),
+        (OSError(errno.ENOSPC, "No space left on device"), "error: the disk: No space left on device", 2),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "error: /x: Permission denied", 2),
+        (UserError("no", hint="yes"), "error: no\nhint: yes", 2),
+        (BuildError("no"), "error: no", 3),
+        (VerificationError("no"), "error: no", 4),
+        (KeyboardInterrupt(), "stopped: what was complete is kept, the next run goes on from there", 130),
+    ],
+)
+def test_an_error_is_a_message_and_a_status(error: BaseException, message: str, status: int) -> None:
+    @tasks.command
+    def body() -> None:
+        raise error
+
+    with pytest.raises(Exit) as caught:
+        body()
+    assert (caught.value.message, caught.value.code) == (message, status)
+
+
+def test_a_bug_of_ours_stays_a_traceback() -> None:
+    @tasks.command
+    def body() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/x")
+
+    with pytest.raises(FileNotFoundError):
+        body()
