@@ -89,23 +89,48 @@ class Guest:
 @contextlib.contextmanager
 def boot(
     context: Context, log: Path, key: Path, cmdline: str = "", *, memory: int = 384, extra: Sequence[str] = (),
+    ramfs: Path | None = None, monitor: str = "", network: bool = True,
 ) -> Iterator[Guest]:  # fmt: skip
-    """Boots bin/ of the context over PXE, and turns the machine off at the end."""
+    """Boots bin/ of the context over PXE, and turns the machine off at the end.
+
+    `ramfs` takes the place of the ramdisk; `monitor` is a command for QEMU's monitor before the boot; without `network`
+    there is no interface at all, and QEMU loads kernel and ramdisk itself.
+    """
     port = qemu.free_port()
     with qemu.boot_folder(context, cmdline) as folder:
+        if ramfs is not None:
+            (folder / context.config.ramfs_name).unlink()
+            (folder / context.config.ramfs_name).symlink_to(ramfs)
         machine = qemu.Machine(
-            tftp=folder, memory=memory, ssh_port=port, serial="stdio", kvm=qemu.kvm_works(context), extra=extra,
+            tftp=folder, memory=memory, ssh_port=port, kvm=qemu.kvm_works(context), extra=extra,
         )  # fmt: skip
-        argv = qemu.argv(machine)
+        argv = qemu.argv(machine) if network else without_network(context, folder, qemu.argv(machine), cmdline)
         with log.open("w", encoding="utf-8", errors="replace") as file:
             child: pexpect.spawn[str] = pexpect.spawn(
                 argv[0], argv[1:], encoding="utf-8", codec_errors="replace", timeout=BOOT_SECONDS, echo=False
             )
             child.logfile_read = file
+            if monitor:
+                child.send(f"\x01c{monitor}\n\x01c")
             try:
                 yield Guest(child, log, port, key)
             finally:
                 child.close(force=True)
+
+
+def without_network(context: Context, folder: Path, argv: list[str], cmdline: str) -> list[str]:
+    """QEMU's command line without the interface, and with the kernel as an option."""
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word == "-netdev":
+            next(words)
+        elif word == "-device" and (device := next(words)):
+            kept += [] if device.startswith("virtio-net-pci") else [word, device]
+        else:
+            kept.append(word)
+    files = ["-kernel", str(folder / context.config.image_name), "-initrd", str(folder / context.config.ramfs_name)]
+    return [*kept, *files, "-append", f"quiet console=ttyS0,115200n8 {cmdline}"]
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ pkg_setup() {
 src_install() {
 	local file
 	while read -r file; do
-		[[ -d ${file} && ! -L ${file} ]] && continue
+		[[ -d ${file} ]] && continue
 		# Debian's multiarch folder is a link to the real one
 		dodir "$(dirname "${file/lib\/x86_64-linux-gnu/$(get_libdir)}")"
 		cp -P --preserve=mode "${file}" "${ED}/${file/lib\/x86_64-linux-gnu/$(get_libdir)}" || die
