@@ -38,10 +38,11 @@ src_install() {
 		cp -P --preserve=mode "${file}" "${ED}/${file/lib\/x86_64-linux-gnu/$(get_libdir)}" || die
 	done < <(_files)
 
-	local library
+	local library real
 	for library in libpam.so.0 libaudit.so.1 libcap-ng.so.0 libselinux.so.1 libpcre2-8.so.0; do
-		dolib.so "$(realpath "/usr/$(get_libdir)/${library}")"
-		dosym "$(basename "$(realpath "/usr/$(get_libdir)/${library}")")" "/usr/$(get_libdir)/${library}"
+		real=$(realpath "/usr/$(get_libdir)/${library}") || die
+		dolib.so "${real}"
+		[[ ${real##*/} == "${library}" ]] || dosym "${real##*/}" "/usr/$(get_libdir)/${library}"
 	done
 
 	keepdir /etc/{init.d,conf.d,local.d} /etc/runlevels/{sysinit,boot,default,nonetwork,shutdown}
