@@ -67,10 +67,13 @@ def shell(context: Context) -> int:
             plan.realize(context, [planned["stage3"]])
             system.prepare(context, planned["stage3"], [], context.logfile("shell"))
         packages = portage.package_cache(context, inside, context.logfile("shell"))
+        # writable, as `ebuild … manifest` writes into them
+        repositories = {f"{portage.REPOSITORIES}/{name}": path for name, path in portage.overlays(context).items()}
         inside = replace(
             inside,
             network=True,
-            binds={**inside.binds, portage.BINPKGS: packages},
+            binds={**inside.binds, portage.BINPKGS: packages, **repositories},
+            ro_binds={portage.USER_DISTFILES: context.root / "distfiles"},
             env={"TERM": os.environ.get("TERM", "dumb"), "PS1": "(alchemy) \\w # "},
         )
         return context.runner.foreground(inside.argv(["bash", "--norc"], interactive=True, cwd="/root"))

@@ -39,13 +39,16 @@ src_install() {
 	done < <(_files)
 
 	local library real
-	for library in libpam.so.0 libaudit.so.1 libcap-ng.so.0 libselinux.so.1 libpcre2-8.so.0; do
+	for library in libpam.so.0 libpam_misc.so.0 libaudit.so.1 libcap-ng.so.0 libselinux.so.1 libpcre2-8.so.0; do
 		real=$(realpath "/usr/$(get_libdir)/${library}") || die
 		dolib.so "${real}"
 		[[ ${real##*/} == "${library}" ]] || dosym "${real##*/}" "/usr/$(get_libdir)/${library}"
 	done
 
-	keepdir /etc/{init.d,conf.d,local.d} /etc/runlevels/{sysinit,boot,default,nonetwork,shutdown}
+	# Debian's OpenRC looks there for the dependencies of sysvinit's scripts, of which the image has none
+	insinto /etc
+	newins - insserv.conf </dev/null
+	keepdir /etc/{insserv.conf.d,init.d,conf.d,local.d} /etc/runlevels/{sysinit,boot,default,nonetwork,shutdown}
 
 	if use sysv-utils; then
 		dosym openrc-init /usr/sbin/init
