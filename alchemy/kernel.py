@@ -96,6 +96,7 @@ def _build(context: Context, source: Stage, tools: Stage, output: Path) -> None:
             "CCACHE_COMPILERCHECK": "content",
             "KCONFIG_ALLCONFIG": "/mnt/linux/.config.requested",
             "KBUILD_BUILD_TIMESTAMP": time.strftime("%a %b %d %H:%M:%S UTC %Y", time.gmtime(context.epoch)),
+            "KBUILD_BUILD_VERSION": "1",
             "KBUILD_BUILD_USER": "alchemy",
             "KBUILD_BUILD_HOST": "alchemy",
             "LOCALVERSION": f"-alchemy-{context.version}",

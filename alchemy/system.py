@@ -55,6 +55,7 @@ def chroot(context: Context) -> Chroot:
         root=context.work / "chroot",
         writable=True,
         binds={portage.DISTFILES: distfiles},
+        env={"SOURCE_DATE_EPOCH": str(context.epoch)},
         ro_binds={
             portage.USER_DISTFILES: context.root / "distfiles",
             **{f"{portage.REPOSITORIES}/{name}": path for name, path in portage.overlays(context).items()},
@@ -76,7 +77,7 @@ def _build(context: Context, base: Stage, sets: list[Path], output: Path) -> Non
     with context.log.step(f"system: building {len(atoms)} packages and what they need"):
         _emerge(context, inside, ["--usepkg", "@alchemy"], log)
     inside = dataclasses.replace(
-        inside, binds={**inside.binds, "/image": image}, env={"INSTALL_MASK": " ".join(_INSTALL_MASK)}
+        inside, binds={**inside.binds, "/image": image}, env={**inside.env, "INSTALL_MASK": " ".join(_INSTALL_MASK)}
     )
     into_image = ["--root=/image", "--sysroot=/", "--config-root=/", "--usepkgonly", "--binpkg-respect-use=y"]
     with context.log.step("system: installing into the image"):

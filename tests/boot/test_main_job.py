@@ -58,7 +58,7 @@ def test_the_admin_user_may_do_anything_without_a_password(node: Guest) -> None:
 
 def test_every_service_runs(node: Guest) -> None:
     status = node.ssh("sudo rc-status -f ini default")
-    services = dict(re.findall(r"^(\S+) = (\S+)$", status, re.MULTILINE))
+    services = dict(re.findall(r"^\s*(\S+) =\s+(\S+)", status, re.MULTILINE))
     wanted = {"network", "sshd", "lldpd", "syslogd", "klogd", "ntpd", "getty"}
     assert {name: services.get(name) for name in wanted} == dict.fromkeys(wanted, "started"), status
 
@@ -73,7 +73,7 @@ TOOLS = {
     "sudo smartctl -i /dev/sda": r"Serial Number:\s+ALCHEMY1",
     "sudo ethtool -i eth0": r"driver: virtio_net",
     "sudo memtester 1M 1": r"Done\.",
-    "stress-ng --cpu 1 --timeout 2 --metrics": r"successful run completed",
+    "stress --cpu 1 --timeout 2": r"successful run completed",
     "stressapptest -s 2 -M 16 -m 1": r"Status: PASS",
     "curl --version": r"Protocols:.* https",
     "ip -brief address show eth0": r"10\.0\.2\.\d+",
@@ -84,7 +84,7 @@ TOOLS = {
     "lsmod || true; kmod --version": r"kmod version",
     "ssh -V": r"OpenSSH_",
     "dropbear -V": r"Dropbear v",
-    "tar --version; vi --help 2>&1 | head -n 1; sh -c 'command -v awk sed grep find less'": r"/usr/bin/less",
+    "for tool in awk find grep less sed tar vi; do command -v $tool || exit; done": r"/usr/bin/vi",
 }
 
 
@@ -121,7 +121,7 @@ def test_curl_trusts_the_web_and_not_everybody(node: Guest, tmp_path: Path, runn
 def test_nothing_of_the_build_is_in_the_image(node: Guest) -> None:
     folders = "/usr/include /usr/share/man /usr/share/doc /usr/share/locale /var/db/pkg /etc/portage"
     assert node.ssh(f"ls -d {folders} /usr/bin/gcc /usr/bin/emerge 2>/dev/null || true") == ""
-    assert node.ssh("find / -xdev \\( -name '*.a' -o -name '*.la' -o -name '*.h' \\) 2>/dev/null | head") == ""
+    assert node.ssh("find / -xdev \\( -name '*.a' -o -name '*.la' -o -name '*.pc' \\) 2>/dev/null | head") == ""
 
 
 def test_every_program_finds_its_libraries(node: Guest) -> None:
