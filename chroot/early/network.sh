@@ -40,9 +40,14 @@ start_network() {
 	static=''
 	for spec in $p_ip; do set_static "$spec"; done
 	[ -z "$p_hostname" ] || set_hostname "$p_hostname"
+	first=$(by_bootif)
 	for interface in $(dhcp_interfaces); do
-		ask_for_lease "$interface" "$deadline" &
-		[ "$interface" != "$(by_bootif)" ] || wait
+		if [ "$interface" = "$first" ]; then
+			# the others need their time, should nobody answer here
+			ask_for_lease "$interface" "$((deadline - p_net_timeout / 2))"
+		else
+			ask_for_lease "$interface" "$deadline" &
+		fi
 	done
 	wait
 	for server in $p_nameserver; do add_nameserver "$server"; done
