@@ -5,16 +5,29 @@
 
 # fetch URL FILE: into a file below /new, with the system's curl and its CA bundle, retried for a minute, 1 MB at most
 fetch() {
-	rm -f "$ROOT/new$2"
-	timeout 60 chroot "$ROOT/new" curl --fail --silent --show-error --location --max-redirs 5 --proto =http,https \
-		--max-filesize 1048576 --connect-timeout 10 --max-time 30 \
-		--retry 6 --retry-connrefused --retry-max-time 50 --output "$2" "$1" 2>"$ROOT/run/alchemy/fetch.log"
-	status=$?
-	[ "$status" -ne 0 ] || return 0
-	reason=$(grep '^curl: ' "$ROOT/run/alchemy/fetch.log" | tail -n 1)
-	say "$1: cannot be fetched: ${reason:-no answer within a minute}"
-	rm -f "$ROOT/new$2"
-	return 1
+	last=$(($(uptime_seconds) + 60))
+	pause=1
+	until fetch_once "$1" "$2"; do
+		reason=$(grep '^curl: ' "$ROOT/run/alchemy/fetch.log" | tail -n 1)
+		rm -f "$ROOT/new$2"
+		# what the server says of the request, or is itself, will not change: a malformed URL, a 4xx, redirects, the
+		# certificate, the size
+		case $reason in
+		*': 4'* | 'curl: (1)'* | 'curl: (3)'* | 'curl: (47)'* | 'curl: (60)'* | 'curl: (63)'*) pause=60 ;;
+		esac
+		[ "$(($(uptime_seconds) + pause))" -lt "$last" ] || {
+			say "$1: cannot be fetched: ${reason:-no answer}"
+			return 1
+		}
+		sleep "$pause"
+		pause=$((pause * 2))
+	done
+}
+
+# not curl's own --retry: with it curl 8.14 ends with 0, whatever became of the transfer
+fetch_once() {
+	timeout 30 chroot "$ROOT/new" curl --fail --silent --show-error --location --max-redirs 5 --proto =http,https \
+		--max-filesize 1048576 --connect-timeout 10 --max-time 25 --output "$2" "$1" 2>"$ROOT/run/alchemy/fetch.log"
 }
 
 # has_sha256 FILE DIGEST NAME: whether a file below /new is what it has to be; any is when there is no digest
