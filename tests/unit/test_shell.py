@@ -22,7 +22,7 @@ SHELLS: Mapping[str, list[str]] = {"ash": ["busybox", "ash"], "dash": ["dash"], 
 
 # What a test must not run: instead it is noted in $ROOT/calls. `say` is noted in $ROOT/said.
 STUBS = """
-for stub in ip hostname chown mount umount setsid switch_root usleep udhcpc udhcpc6 kill; do
+for stub in ip hostname chown mount umount setsid switch_root sleep usleep udhcpc udhcpc6 kill; do
     eval "$stub() { printf '%s\\n' \\"$stub \\$*\\" >>\\"\\$ROOT/calls\\"; }"
 done
 say() { printf '%s\\n' "$1" >>"$ROOT/said"; }
