@@ -105,6 +105,7 @@ def boot(
             tftp=folder, memory=memory, ssh_port=port, kvm=qemu.kvm_works(context), extra=extra,
         )  # fmt: skip
         argv = qemu.argv(machine) if network else without_network(context, folder, qemu.argv(machine), cmdline)
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w", encoding="utf-8", errors="replace") as file:
             child: pexpect.spawn[str] = pexpect.spawn(
                 argv[0], argv[1:], encoding="utf-8", codec_errors="replace", timeout=BOOT_SECONDS, echo=False
