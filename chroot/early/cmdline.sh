@@ -22,7 +22,7 @@ parse_cmdline() {
 	EOT
 	# no file names for a `*` in the line
 	set -f
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2086 # a line of words, to be split
 	set -- $2
 	set +f
 	unknown=''

@@ -26,7 +26,7 @@ start_lldpd() {
 stop_services() {
 	for name in dropbear lldpd; do
 		pids=$(pidof "$name") || continue
-		# shellcheck disable=SC2086
+		# shellcheck disable=SC2086 # a list of numbers, to be split
 		kill $pids 2>/dev/null
 		tries=0
 		while pidof "$name" >/dev/null && [ "$tries" -lt 20 ]; do
@@ -34,7 +34,7 @@ stop_services() {
 			tries=$((tries + 1))
 		done
 		pids=$(pidof "$name") || continue
-		# shellcheck disable=SC2086
+		# shellcheck disable=SC2086 # a list of numbers, to be split
 		kill -9 $pids 2>/dev/null
 	done
 	rm -rf "$ROOT/run/lldpd.socket" "$ROOT/run/lldpd.pid" "$ROOT/run/alchemy/dropbear.pid"
