@@ -26,11 +26,21 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _USERNAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _SSH_KEY = re.compile(r"(?P<type>ssh-\S+|ecdsa-sha2-\S+|sk-\S+@openssh\.com) (?P<key>[A-Za-z0-9+/]+=*)( .*)?")
 
+# Users and groups that any image has, of Gentoo's baselayout and of what the core packages run as.
+_SYSTEM_ACCOUNTS = frozenset(
+    {
+        "adm", "audio", "bin", "cdrom", "chrony", "cron", "daemon", "dhcpcd", "dialout", "disk", "floppy",
+        "halt", "input", "kmem", "kvm", "lldpd", "lp", "mail", "man", "nobody", "nogroup", "operator",
+        "portage", "render", "root", "shutdown", "sshd", "sync", "sys", "tape", "tty", "usb", "users", "utmp",
+        "uucp", "video", "wheel",
+    }
+)  # fmt: skip
+
 # Keys of the contract whose effect is not there yet. Setting one is an error: a key that is ignored is worse.
 _LATER = frozenset(
     {
         "stage3_keys", "stage3_sha256", "sync", "linux_keys", "overlays", "binhosts", "embed_ramfs", "firmware",
-        "ram_budget", "command_keys", "signing_key", "offline",
+        "ram_budget", "signing_key", "offline",
     }
 )  # fmt: skip
 
@@ -70,6 +80,8 @@ def _username(value: str) -> str:
         raise ValueError("must be a login name: lower-case letters, digits, _ and -, 31 characters at most")
     if value == "root":
         raise ValueError("must not be root, who has no login")
+    if value in _SYSTEM_ACCOUNTS:
+        raise ValueError(f"must not be {value}, which is an account of the system")
     return value
 
 
@@ -94,6 +106,7 @@ def _no_newline(value: SecretStr) -> SecretStr:
 
 
 FileName = Annotated[str, AfterValidator(_plain_name)]
+SshKey = Annotated[str, AfterValidator(_ssh_key)]
 Licence = Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9+_.-]*$")]
 
 
@@ -118,14 +131,14 @@ class Config(BaseModel):
     accept_licenses: tuple[Licence, ...] = ()
     username: Annotated[str, AfterValidator(_username)] = "alchemy"
     password: Annotated[SecretStr, AfterValidator(_no_newline)] | None = None
-    ssh_keys: tuple[Annotated[str, AfterValidator(_ssh_key)], ...] = ()
+    ssh_keys: tuple[SshKey, ...] = ()
     embed_ramfs: bool | None = None
     image_name: Annotated[str, AfterValidator(_output_name)] = "alchemy.img"
     ramfs_name: Annotated[str, AfterValidator(_output_name)] = "alchemy.ramfs"
     compression: Literal["xz", "zstd"] = "xz"
     firmware: tuple[str, ...] | None = None
     ram_budget: int | None = None
-    command_keys: tuple[str, ...] | None = None
+    command_keys: tuple[SshKey, ...] = ()
     signing_key: str | None = None
     offline: bool | None = None
     work_dir: Annotated[str, Field(min_length=1)] = "work"

@@ -36,6 +36,7 @@ def stage(context: Context, tree: Stage, tools: Stage) -> Stage:
             "username": config.username,
             "password": _fingerprint(config.password.get_secret_value() if config.password else ""),
             "ssh_keys": "\n".join(config.ssh_keys),
+            "command_keys": "\n".join(config.command_keys),
             "compression": config.compression,
             "epoch": str(context.epoch),
             "script": archive.digest(Path(__file__)),
@@ -97,6 +98,7 @@ def _write_identity(context: Context, tools: Stage, folder: Path) -> None:
         "version": context.version + "\n",
         "username": config.username + "\n",
         "authorized_keys": "".join(f"{key}\n" for key in config.ssh_keys),
+        "command_keys": "".join(f"{key}\n" for key in config.command_keys),
         "shadow": _hash(context, tools, config.password.get_secret_value()) if config.password else "",
     }
     for name, value in values.items():

@@ -45,11 +45,19 @@ set_sshd() {
 	sed -i "s/@PASSWORDS@/$passwords/" /etc/ssh/sshd_config
 }
 
+# The keys of which one must have signed what command_url runs: the preliminary init looks for them here.
+add_command_keys() {
+	[ -s "$identity/command_keys" ] || return 0
+	mkdir -p /etc/alchemy
+	install -m 0644 "$identity/command_keys" /etc/alchemy/command_keys
+}
+
 main() {
 	name_release
 	set_runlevels
 	set_sshd
 	add_admin "$identity"
+	add_command_keys
 	ldconfig
 }
 

@@ -49,11 +49,13 @@ add_ssh_keys() {
 	EOT
 	file=$ROOT/new$home/.ssh/authorized_keys
 	mkdir -p "${file%/*}"
-	added=0
+	added=0 bad=0
 	while read -r line || [ -n "$line" ]; do
 		case $line in '' | '#'*) continue ;; esac
 		if ! is_ssh_key "$line"; then
-			say "ssh_keys_url: not a public key, left out: $(printf '%.60s' "$line" | tr -c ' -~\n' '?')"
+			# the first is enough to see what came: a page of HTML has a thousand
+			[ "$((bad += 1))" -gt 1 ] ||
+				say "ssh_keys_url: not a public key, left out: $(printf '%.60s' "$line" | tr -c ' -~\n' '?')"
 		elif ! grep -qxF "$line" "$file" 2>/dev/null; then
 			# a last line without its end would swallow the first key
 			[ ! -s "$file" ] || [ -z "$(tail -c 1 "$file")" ] || printf '\n' >>"$file"
@@ -64,10 +66,17 @@ add_ssh_keys() {
 	chown -R "$uid:$gid" "${file%/*}"
 	chmod 0700 "${file%/*}"
 	chmod 0600 "$file"
+	[ "$bad" -le 1 ] || say "ssh_keys_url: $bad lines in all are not public keys"
 	say "ssh_keys_url: $added keys added for $user"
 }
 
+# is_ssh_key LINE: whether a line of authorized_keys holds a key. What does not look like one at all is not worth a
+# process: a megabyte of anything would take minutes.
 is_ssh_key() {
+	case $1 in
+	*ssh-*' '* | *ecdsa-*' '* | *sk-*' '*) ;;
+	*) return 1 ;;
+	esac
 	printf '%s\n' "$1" >"$ROOT/new/run/alchemy/ssh_key"
 	chroot "$ROOT/new" ssh-keygen -l -f /run/alchemy/ssh_key >/dev/null 2>&1
 }
@@ -103,14 +112,19 @@ may_run() {
 	has_sha256 "$1" "$p_command_sha256" command_url && is_signed "$1"
 }
 
-# is_signed FILE: whether it has a good signature by one of the keys that may sign, if there are any
+# is_signed FILE: whether it has a good signature by one of the keys that may sign, if there are any. Where the image
+# has such keys, those alone count: whoever writes the command line must not get around them.
 is_signed() {
 	signers=/run/alchemy/command_signers
-	: >"$ROOT/new$signers"
 	baked=$ROOT/new/etc/alchemy/command_keys
-	[ ! -s "$baked" ] || sed "s/^/alchemy /" "$baked" >>"$ROOT/new$signers"
-	[ -z "$p_command_key" ] || printf 'alchemy %s %s\n' "${p_command_key%%:*}" "${p_command_key#*:}" >>"$ROOT/new$signers"
-	[ -s "$ROOT/new$signers" ] || return 0
+	if [ -s "$baked" ]; then
+		sed 's/^/alchemy /' "$baked" >"$ROOT/new$signers"
+		[ -z "$p_command_key" ] || say 'command_key: ignored, as the image has keys of its own for this'
+	elif [ -n "$p_command_key" ]; then
+		printf 'alchemy %s %s\n' "${p_command_key%%:*}" "${p_command_key#*:}" >"$ROOT/new$signers"
+	else
+		return 0
+	fi
 	fetch "$p_command_url.sig" "$1.sig" || {
 		say 'command_url: has no signature, and has to have one'
 		return 1

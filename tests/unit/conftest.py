@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ from alchemy.context import Context
 from alchemy.log import Log
 from tests import repository
 from tests.unit.fakes import FakeRunner
+from tests.unit.node import SHELLS, Node
 
 _STARTERS = ("execv", "execve", "fork", "forkpty", "popen", "posix_spawn", "posix_spawnp", "system")
 
@@ -125,3 +127,11 @@ def context(root: Path, runner: FakeRunner, messages: io.StringIO) -> Context:
         log=Log(Console(file=messages, highlight=False, soft_wrap=True)),
         runner=runner,
     )
+
+
+@pytest.fixture(params=SHELLS)
+def node(request: pytest.FixtureRequest, tmp_path: Path, real_processes: None) -> Node:
+    shell = SHELLS[request.param]
+    if shutil.which(shell[0]) is None:
+        repository.skip_or_fail(f"{shell[0]} is not installed")
+    return Node(shell, tmp_path / "root")

@@ -103,6 +103,8 @@ BAD: Mapping[str, tuple[str, str]] = {
     "a licence that is two words": ("accept_licenses: [EULA and more]", "accept_licenses.0: "),
     # the admin user
     "root": ("username: root", "username: must not be root"),
+    "an account of the system": ("username: sshd", "username: must not be sshd, which is an account of the system"),
+    "a group of the system": ("username: wheel", "username: must not be wheel"),
     "a name in capitals": ("username: Bob", "username: must be a login name"),
     "a name that begins with a digit": ("username: 9lives", "username: must be a login name"),
     "a long name": ("username: " + "a" * 32, "username: must be a login name"),
@@ -122,6 +124,7 @@ BAD: Mapping[str, tuple[str, str]] = {
     ),
     "two keys in one": (f'ssh_keys: ["{ssh_key()}\\n{ssh_key()}"]', "ssh_keys.0: must be an OpenSSH public key"),
     "keys that are a word": (f"ssh_keys: {ssh_key()}", "ssh_keys: "),
+    "a key for commands that is none": ("command_keys: [hello]", "command_keys.0: must be an OpenSSH public key"),
     # the output
     "an image elsewhere": ("image_name: out/alchemy.img", "image_name: must be a plain file name"),
     "an image above": ("image_name: ..", "image_name: must be a plain file name"),

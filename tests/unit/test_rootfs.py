@@ -28,7 +28,12 @@ def identity(context: Context, runner: FakeRunner) -> dict[str, str]:
 
     runner.on_run = watch
     runner.answers["bwrap"] = HASH
-    update = {"username": "smith", "password": SecretStr(PASSWORD), "ssh_keys": ("ssh-rsa AAAA", "ssh-rsa BBBB")}
+    update = {
+        "username": "smith",
+        "password": SecretStr(PASSWORD),
+        "ssh_keys": ("ssh-rsa AAAA", "ssh-rsa BBBB"),
+        "command_keys": ("ssh-rsa CCCC",),
+    }
     planned = plan.create(dataclasses.replace(context, config=Config().model_copy(update=update)))
     dataclasses.replace(planned["stage3"], build=lambda folder: None).make()
     planned["rootfs"].make()
@@ -40,6 +45,7 @@ def test_setup_is_given_the_version_the_user_the_keys_and_the_hash(identity: dic
         "version": "1.2\n",
         "username": "smith\n",
         "authorized_keys": "ssh-rsa AAAA\nssh-rsa BBBB\n",
+        "command_keys": "ssh-rsa CCCC\n",
         "shadow": HASH,
         "mode": "0o700",
     }
