@@ -151,14 +151,27 @@ def _digests(repositories: Iterable[Path]) -> dict[str, str]:
 
 
 def ebuild_digests(repository: Path) -> dict[str, str]:
-    """A digest for each `category/package-version` of a repository: its ebuild, its files/ and the eclasses, if any."""
-    eclasses = archive.digest(repository / "eclass")
+    """A digest for each `category/package-version` of a repository: its ebuild, its files/ and what it inherits."""
     digests = {}
     for ebuild in sorted(repository.glob("*/*/*.ebuild")):
-        inherits = re.search(r"^inherit ", ebuild.read_text(encoding="utf-8"), re.MULTILINE)
-        total = archive.digest(ebuild, ebuild.parent / "files") + (eclasses if inherits else "")
+        eclasses = _inherited(repository, ebuild)
+        total = archive.digest(ebuild, ebuild.parent / "files") + (archive.digest(*eclasses) if eclasses else "")
         digests[f"{ebuild.parent.parent.name}/{ebuild.stem}"] = hashlib.sha256(total.encode()).hexdigest()
     return digests
+
+
+def _inherited(repository: Path, file: Path) -> list[Path]:
+    """The eclasses of this repository that an ebuild or eclass inherits, and those that these inherit."""
+    found: dict[Path, None] = {}
+    waiting = [file]
+    while waiting:
+        text = waiting.pop().read_text(encoding="utf-8")
+        for names in re.findall(r"^\s*inherit (.+)", text, re.MULTILINE):
+            for path in (repository / "eclass" / f"{name}.eclass" for name in names.split()):
+                if path.is_file() and path not in found:
+                    found[path] = None
+                    waiting.append(path)
+    return sorted(found)
 
 
 def installed(root: Path) -> list[Package]:

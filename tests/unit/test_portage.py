@@ -104,7 +104,9 @@ def test_what_has_no_version_is_refused(full: str) -> None:
 def tree(tmp_path: Path) -> Path:
     """A repository with three ebuilds, of which one inherits an eclass and one has files."""
     files = {
-        "eclass/meson.eclass": "# an eclass\n",
+        "eclass/meson.eclass": "# an eclass\ninherit toolchain\n",
+        "eclass/toolchain.eclass": "# inherited by another\ninherit meson\n",
+        "eclass/other.eclass": "# nobody's\n",
         "app-misc/plain/plain-1.ebuild": "EAPI=8\n",
         "app-misc/plain/Manifest": "DIST plain-1.tar.gz\n",
         "app-misc/patched/patched-1-r1.ebuild": "EAPI=8\n",
@@ -132,7 +134,9 @@ def test_every_ebuild_has_a_digest(tree: Path) -> None:
         ("app-misc/patched/files/a.patch", {"app-misc/patched-1-r1"}),
         ("app-misc/patched/files/b.patch", {"app-misc/patched-1-r1"}),
         ("eclass/meson.eclass", {"dev-libs/inheriting-2"}),
-        ("eclass/new.eclass", {"dev-libs/inheriting-2"}),
+        ("eclass/toolchain.eclass", {"dev-libs/inheriting-2"}),
+        ("eclass/other.eclass", set()),
+        ("eclass/new.eclass", set()),
         ("app-misc/plain/Manifest", set()),
         ("profiles/repo_name", set()),
     ],
