@@ -39,7 +39,7 @@ _SYSTEM_ACCOUNTS = frozenset(
 # Keys of the contract whose effect is not there yet. Setting one is an error: a key that is ignored is worse.
 _LATER = frozenset(
     {
-        "stage3_keys", "stage3_sha256", "sync", "linux_keys", "overlays", "binhosts", "embed_ramfs", "firmware",
+        "stage3_keys", "stage3_sha256", "sync", "linux_keys", "overlays", "binhosts", "embed_ramfs",
         "ram_budget", "signing_key", "offline",
     }
 )  # fmt: skip
@@ -105,6 +105,12 @@ def _no_newline(value: SecretStr) -> SecretStr:
     return value
 
 
+def _firmware(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/") or not value.strip():
+        raise ValueError("must be a pattern of names below /lib/firmware, such as bnx2x/*")
+    return value
+
+
 FileName = Annotated[str, AfterValidator(_plain_name)]
 SshKey = Annotated[str, AfterValidator(_ssh_key)]
 Licence = Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9+_.-]*$")]
@@ -136,7 +142,7 @@ class Config(BaseModel):
     image_name: Annotated[str, AfterValidator(_output_name)] = "alchemy.img"
     ramfs_name: Annotated[str, AfterValidator(_output_name)] = "alchemy.ramfs"
     compression: Literal["xz", "zstd"] = "xz"
-    firmware: tuple[str, ...] | None = None
+    firmware: tuple[Annotated[str, AfterValidator(_firmware)], ...] = ()
     ram_budget: int | None = None
     command_keys: tuple[SshKey, ...] = ()
     signing_key: str | None = None

@@ -17,6 +17,7 @@ from alchemy.stage import Stage
 
 IMAGE = "bzImage"
 RELEASE = "release"
+MODINFO = "modules.builtin.modinfo"
 
 _SYMBOL = re.compile(r"# CONFIG_(?P<unset>\w+) is not set|CONFIG_(?P<name>\w+)=(?P<value>.+)")
 
@@ -111,7 +112,7 @@ def _build(context: Context, source: Stage, tools: Stage, output: Path) -> None:
     shutil.copy(tree / "arch/x86/boot" / IMAGE, output / IMAGE)
     shutil.copy(tree / ".config", output / "config")
     shutil.copy(tree / "include/config/kernel.release", output / RELEASE)
-    shutil.copy(tree / "modules.builtin.modinfo", output)
+    shutil.copy(tree / MODINFO, output)
 
 
 def _make(context: Context, chroot: Chroot, target: str, log: Path) -> None:

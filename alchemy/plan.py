@@ -30,7 +30,7 @@ def create(context: Context) -> Plan:
     tree = system.stage(context, base)
     compiled = kernel.stage(context, source, tools)
     root = rootfs.stage(context, tree, tools)
-    disk = ramfs.stage(context, tree, root, tools)
+    disk = ramfs.stage(context, tree, compiled, root, tools)
     files = image.stage(context, compiled, tree, disk, {"stage3": base, "linux": source})
     return Plan({stage.name: stage for stage in (base, tools, source, tree, compiled, root, disk, files)})
 

@@ -1,4 +1,4 @@
-"""The ramdisk: two cpio archives behind each other, one of the preliminary init, one of the system's squashfs.
+"""The ramdisk: cpio archives behind each other, of the preliminary init, of firmware, and of the system's squashfs.
 
 The kernel unpacks concatenated archives, each compressed or not (its Documentation/driver-api/early-userspace/
 buffer-format.rst). The squashfs is compressed already and stays as it is; so a change of the init repacks a megabyte.
@@ -10,11 +10,12 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from alchemy import archive, rootfs, stage3, system
+from alchemy import archive, firmware, kernel, rootfs, stage3, system
 from alchemy.context import Context
 from alchemy.stage import Stage
 
 RAMFS = "ramfs"
+FIRMWARE = "firmware.json"
 
 # what of chroot/ goes into the preliminary environment, and what packs it
 _EARLY = ("init", "early")
@@ -24,33 +25,39 @@ _PACK = "pack-ramfs.sh"
 _COMPRESSION = {"xz": "xz --check=crc32 --lzma2=preset=6e", "zstd": "zstd -19"}
 
 
-def stage(context: Context, tree: Stage, root: Stage, tools: Stage) -> Stage:
-    """The stage that yields the ramdisk."""
+def stage(context: Context, tree: Stage, compiled: Stage, root: Stage, tools: Stage) -> Stage:
+    """The stage that yields the ramdisk, and the list of firmware in it. `compiled` is the kernel, which says what
+    firmware it asks for."""
     return Stage(
         name="ramfs",
         store=context.cache / "stages",
         inputs={
             **{f"chroot/{name}": archive.digest(context.root / "chroot" / name) for name in (*_EARLY, _PACK)},
             "compression": context.config.compression,
+            "firmware": " ".join(context.config.firmware),
             "epoch": str(context.epoch),
-            "script": archive.digest(Path(__file__)),
+            "script": archive.digest(Path(__file__), Path(firmware.__file__)),
         },
-        needs=(tree, root, tools),
-        build=lambda output: _build(context, tree, root, tools, output),
+        needs=(tree, compiled, root, tools),
+        build=lambda output: _build(context, tree, compiled, root, tools, output),
     )
 
 
-def _build(context: Context, tree: Stage, root: Stage, tools: Stage, output: Path) -> None:
+def _build(context: Context, tree: Stage, compiled: Stage, root: Stage, tools: Stage, output: Path) -> None:
     early = output / "early"
     early.mkdir()
     shutil.copy(context.root / "chroot" / "init", early / "init")
     shutil.copytree(context.root / "chroot" / "early", early / "early")
     shutil.copy(tree.output / system.ROOT / "usr/bin/busybox", early / "busybox")
+    chosen = output / "firmware"
+    chosen.mkdir()
+    _choose_firmware(context, tree, compiled, chosen, output / FIRMWARE)
     packing = dataclasses.replace(
         stage3.tools(tools),
         ro_binds={
             f"/mnt/{_PACK}": context.root / "chroot" / _PACK,
             "/mnt/early": early,
+            "/mnt/firmware": chosen,
             "/mnt/system": root.output / rootfs.SQUASHFS,
         },
         binds={"/mnt/out": output},
@@ -59,3 +66,11 @@ def _build(context: Context, tree: Stage, root: Stage, tools: Stage, output: Pat
     with context.log.step("ramfs: packing"):
         context.runner.run(packing.argv(command), log=context.logfile("ramfs"), what=f"chroot/{_PACK}")
     archive.remove(early)
+    archive.remove(chosen)
+
+
+def _choose_firmware(context: Context, tree: Stage, compiled: Stage, target: Path, listing: Path) -> None:
+    configured = context.config.firmware
+    patterns = configured or firmware.asked_for(compiled.output / kernel.MODINFO)
+    copied, missing = firmware.copy(tree.output / system.FIRMWARE, patterns, target, required=bool(configured))
+    archive.write_json(listing, {"files": copied, "missing": missing})

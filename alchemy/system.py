@@ -6,13 +6,14 @@ import dataclasses
 import re
 from pathlib import Path
 
-from alchemy import archive, portage, stage3
+from alchemy import archive, closure, portage, stage3
 from alchemy.chroot import Chroot
 from alchemy.context import Context
 from alchemy.errors import BuildError, UserError
 from alchemy.stage import Stage
 
 ROOT = "root"
+FIRMWARE = "firmware"
 PACKAGES = "packages.json"
 
 # What a package brings along for building and reading, and a node in RAM has no use for.
@@ -40,7 +41,7 @@ def stage(context: Context, base: Stage) -> Stage:
             **{f"overlays/{name}": archive.digest(path) for name, path in repositories.items()},
             "etc/portage": archive.digest(context.root / "etc" / "portage"),
             "accept_licenses": " ".join(context.config.accept_licenses),
-            "script": archive.digest(Path(__file__), Path(portage.__file__)),
+            "script": archive.digest(Path(__file__), Path(portage.__file__), Path(closure.__file__)),
         },
         needs=(base,),
         build=lambda output: _build(context, base, sets, output),
@@ -84,8 +85,19 @@ def _build(context: Context, base: Stage, sets: list[Path], output: Path) -> Non
         _emerge(context, inside, [*into_image, "sys-apps/baselayout"], log)
         _emerge(context, inside, [*into_image, "@alchemy"], log)
     archive.write_json(output / PACKAGES, [package.as_json() for package in portage.installed(image)])
+    with context.log.step("system: checking what the image needs"):
+        closure.check(image)
     for trace in _TRACES:
         archive.remove(image / trace)
+    _set_firmware_aside(image, output)
+
+
+def _set_firmware_aside(image: Path, output: Path) -> None:
+    """The firmware is the ramdisk's, which takes what the kernel asks for; a squashfs of all of it would be huge."""
+    (output / FIRMWARE).mkdir()
+    for folder in (image / "usr/lib/firmware", image / "lib/firmware"):
+        if folder.is_dir():
+            folder.rename(output / FIRMWARE)
 
 
 def prepare(context: Context, base: Stage, atoms: list[str], log: Path) -> Chroot:

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Packs the ramdisk. Runs in the chroot: pack-ramfs.sh COMPRESSOR EPOCH. Reads /mnt/early (init, busybox) and
-# /mnt/system (the squashfs), writes /mnt/out/ramfs.
+# Packs the ramdisk. Runs in the chroot: pack-ramfs.sh COMPRESSOR EPOCH. Reads /mnt/early (init, busybox),
+# /mnt/firmware (files for /lib/firmware) and /mnt/system (the squashfs), writes /mnt/out/ramfs.
 set -euo pipefail
 
 compressor=$1
@@ -27,6 +27,11 @@ done
 # without it the kernel has nowhere to put what init says before it mounts /dev
 mknod -m 0600 "$early/dev/console" c 5 1
 
+firmware=/tmp/firmware
+mkdir -p "$firmware/lib/firmware"
+cp -r --no-dereference /mnt/firmware/. "$firmware/lib/firmware"
+chmod -R u=rwX,go=rX "$firmware"
+
 system=/tmp/system
 mkdir "$system"
 install -m 0644 /mnt/system "$system/system.squashfs"
@@ -34,6 +39,8 @@ install -m 0644 /mnt/system "$system/system.squashfs"
 # a program and its options: word splitting is meant
 # shellcheck disable=SC2086
 pack "$early" | $compressor >/mnt/out/ramfs
-# an archive begins at a multiple of four
+# an archive begins at a multiple of four; these two hold what is compressed already
+truncate --size=%4 /mnt/out/ramfs
+pack "$firmware" >>/mnt/out/ramfs
 truncate --size=%4 /mnt/out/ramfs
 pack "$system" >>/mnt/out/ramfs

@@ -98,6 +98,12 @@ misspelt() {
 	}'
 }
 
+# warn_cut LINE: the kernel keeps 2,047 characters of its command line (COMMAND_LINE_SIZE of x86, with its NUL) and
+# says nothing of the rest
+warn_cut() {
+	[ "${#1}" -lt 2047 ] || say "the command line is longer than the kernel's 2047 characters: what is behind them is lost"
+}
+
 # settle_parameters: what follows from what was given
 settle_parameters() {
 	case $p_net_timeout in

@@ -48,35 +48,42 @@ add_ssh_keys() {
 		$(grep -E '^[^:]*:[^:]*:1000:' "$ROOT/new/etc/passwd")
 	EOT
 	file=$ROOT/new$home/.ssh/authorized_keys
+	likely=$ROOT/new/run/alchemy/ssh_keys.likely
+	odd=$ROOT/new/run/alchemy/ssh_keys.odd
 	mkdir -p "${file%/*}"
-	added=0 bad=0
-	while read -r line || [ -n "$line" ]; do
-		case $line in '' | '#'*) continue ;; esac
+	sort_lines "$ROOT/new/run/alchemy/ssh_keys" "$likely" "$odd"
+	added=0
+	while read -r line; do
 		if ! is_ssh_key "$line"; then
-			# the first is enough to see what came: a page of HTML has a thousand
-			[ "$((bad += 1))" -gt 1 ] ||
-				say "ssh_keys_url: not a public key, left out: $(printf '%.60s' "$line" | tr -c ' -~\n' '?')"
+			printf '%s\n' "$line" >>"$odd"
 		elif ! grep -qxF "$line" "$file" 2>/dev/null; then
 			# a last line without its end would swallow the first key
 			[ ! -s "$file" ] || [ -z "$(tail -c 1 "$file")" ] || printf '\n' >>"$file"
 			printf '%s\n' "$line" >>"$file"
 			added=$((added + 1))
 		fi
-	done <"$ROOT/new/run/alchemy/ssh_keys"
+	done <"$likely"
 	chown -R "$uid:$gid" "${file%/*}"
 	chmod 0700 "${file%/*}"
-	chmod 0600 "$file"
-	[ "$bad" -le 1 ] || say "ssh_keys_url: $bad lines in all are not public keys"
+	[ ! -e "$file" ] || chmod 0600 "$file"
+	[ ! -s "$odd" ] || say "ssh_keys_url: not a public key, left out: $(wc -l <"$odd" | tr -d ' ') lines, the first is\
+ $(head -n 1 "$odd" | cut -c 1-60 | tr -c ' -~\n' '?')"
 	say "ssh_keys_url: $added keys added for $user"
 }
 
-# is_ssh_key LINE: whether a line of authorized_keys holds a key. What does not look like one at all is not worth a
-# process: a megabyte of anything would take minutes.
+# sort_lines FILE LIKELY ODD: what looks like a key, and what does not and is not worth a process: a page of HTML has a
+# thousand lines
+sort_lines() {
+	: >"$3"
+	LC_ALL=C awk -v odd="$3" '
+		{ sub(/\r$/, "") }
+		/^#/ || /^[ \t]*$/ { next }
+		/(ssh-|ecdsa-|sk-)[^ ]* / { print; next }
+		{ print >odd }
+	' "$1" >"$2"
+}
+
 is_ssh_key() {
-	case $1 in
-	*ssh-*' '* | *ecdsa-*' '* | *sk-*' '*) ;;
-	*) return 1 ;;
-	esac
 	printf '%s\n' "$1" >"$ROOT/new/run/alchemy/ssh_key"
 	chroot "$ROOT/new" ssh-keygen -l -f /run/alchemy/ssh_key >/dev/null 2>&1
 }

@@ -15,6 +15,17 @@ from alchemy.run import Runner
 from tests import repository
 
 VERSION = "1.2"
+PASSWORD = "correct horse battery staple"
+CONFIGURATION = f"""\
+username: smith
+password: {PASSWORD}
+ssh_keys: ["{{key}}"]
+command_keys: ["{{key}}"]
+compression: zstd
+firmware: ["bnx2/*", "intel/ice/ddp/*"]
+image_name: gold.img
+ramfs_name: gold.ramfs
+"""
 
 
 @pytest.fixture(scope="session")
@@ -24,21 +35,35 @@ def runner() -> Iterator[Runner]:
     runner.stop()
 
 
-@pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Context:
-    """The context of a copy of the repository, at another path, whose bin/ holds the embedded default."""
+def build(root: Path, configuration: str = "") -> Context:
+    """Copies the repository to `root`, and builds it with a config.yml of this text, by the command a user types."""
     if os.geteuid() != 0:
         repository.skip_or_fail("the boot tier needs root, to build the image")
     for tool in ("qemu-system-x86_64", "bwrap", "mmdebstrap", "ssh"):
         if shutil.which(tool) is None:
             repository.skip_or_fail(f"the boot tier needs {tool}")
-    root = repository.copy(tmp_path_factory.mktemp("clone") / "alchemy")
+    repository.copy(root)
+    if configuration:
+        (root / "config.yml").write_text(configuration, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALCHEMY_CACHE_DIR", str(repository.cache()))
         patch.setenv("ALCHEMY_WORK_DIR", str(repository.work()))
         patch.delenv("ALCHEMY_CONFIG", raising=False)
         repository.invoke(root, "build.all", f"--version={VERSION}")
         return contexts.create(root, VERSION)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """The context of a clone whose bin/ holds the embedded default."""
+    return build(tmp_path_factory.mktemp("clone") / "alchemy")
+
+
+@pytest.fixture(scope="session")
+def configured(image: Context, tmp_path_factory: pytest.TempPathFactory, key: Path) -> Context:
+    """The context of a clone whose bin/ holds what CONFIGURATION asks for; only what differs is built again."""
+    public = key.with_suffix(".pub").read_text(encoding="utf-8").strip()
+    return build(tmp_path_factory.mktemp("configured") / "alchemy", CONFIGURATION.format(key=public))
 
 
 @pytest.fixture(scope="session")

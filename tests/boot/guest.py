@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import ssl
 import subprocess
 import threading
 import time
@@ -30,11 +31,12 @@ COMMAND_SECONDS = 120
 class Guest:
     """A running virtual machine. Its serial console is kept in `log`."""
 
-    def __init__(self, child: pexpect.spawn[str], log: Path, ssh_port: int, key: Path) -> None:
+    def __init__(self, child: pexpect.spawn[str], log: Path, ssh_port: int, key: Path, user: str) -> None:
         self.console = child
         self.log = log
         self._ssh_port = ssh_port
         self._key = key
+        self._user = user
 
     def expect(self, pattern: str, seconds: float = BOOT_SECONDS) -> re.Match[str]:
         """Waits until the console shows the pattern. Fails with the end of the console when it doesn't."""
@@ -66,7 +68,7 @@ class Guest:
             "BatchMode": "yes", "ConnectTimeout": "20", "IdentitiesOnly": "yes",
         }  # fmt: skip
         flags = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-        argv = ["ssh", *flags, "-i", str(self._key), "-p", str(self._ssh_port), "alchemy@127.0.0.1", command]
+        argv = ["ssh", *flags, "-i", str(self._key), "-p", str(self._ssh_port), f"{self._user}@127.0.0.1", command]
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
             text=True, errors="replace", check=False,
@@ -114,7 +116,7 @@ def boot(
             if monitor:
                 child.send(f"\x01c{monitor}\n\x01c")
             try:
-                yield Guest(child, log, port, key)
+                yield Guest(child, log, port, key, context.config.username)
             finally:
                 child.close(force=True)
 
@@ -135,25 +137,27 @@ def without_network(context: Context, folder: Path, argv: list[str], cmdline: st
 
 
 @contextlib.contextmanager
-def serve(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+def serve(handler: Callable[..., BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A web server on the loopback; gives the URL by which the guest reaches it, without a slash at the end."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://{HOST}:{server.server_address[1]}"
+        yield f"{'https' if tls else 'http'}://{HOST}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
 
 
 @contextlib.contextmanager
-def serve_folder(folder: Path) -> Iterator[str]:
+def serve_folder(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A web server for the files of a folder."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             """Nothing: the test says what matters."""
 
-    with serve(partial(Quiet, directory=str(folder))) as url:
+    with serve(partial(Quiet, directory=str(folder)), tls) as url:
         yield url

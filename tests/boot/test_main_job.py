@@ -7,10 +7,7 @@ import re
 import shutil
 import ssl
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -101,20 +98,13 @@ def test_curl_trusts_the_web_and_not_everybody(node: Guest, tmp_path: Path, runn
          "-addext", "subjectAltName=IP:10.0.2.2", "-keyout", private, "-out", certificate]
     )  # fmt: skip
     (tmp_path / "page").write_text("gold\n")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, private)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    url = f"https://{guest.HOST}:{server.server_address[1]}/page"
-    try:
-        status, output = node.try_ssh(f"curl -sS {url}")
+    with guest.serve_folder(tmp_path, tls) as url:
+        status, output = node.try_ssh(f"curl -sS {url}/page")
         assert status == 60, output  # curl's code for a certificate that cannot be verified
         node.ssh(f"cat >/tmp/ca.pem <<'EOT'\n{certificate.read_text()}EOT")
-        assert node.ssh(f"curl -sS --cacert /tmp/ca.pem {url}") == "gold\n"
-    finally:
-        server.shutdown()
-        server.server_close()
+        assert node.ssh(f"curl -sS --cacert /tmp/ca.pem {url}/page") == "gold\n"
     assert int(node.ssh("grep -c 'BEGIN CERTIFICATE' /etc/ssl/certs/ca-certificates.crt")) > 100
 
 

@@ -101,6 +101,9 @@ BAD: Mapping[str, tuple[str, str]] = {
     "packages that are a word": ("packages: core", "packages: "),
     "packages that are a mapping": ("packages: {core: true}", "packages: "),
     "a licence that is two words": ("accept_licenses: [EULA and more]", "accept_licenses.0: "),
+    "firmware from the root": ("firmware: [/lib/firmware/bnx2]", "firmware.0: must be a pattern of names below"),
+    "firmware from above": ("firmware: [a/../../b]", "firmware.0: must be a pattern of names below"),
+    "firmware without a name": ("firmware: ['']", "firmware.0: must be a pattern of names below"),
     # the admin user
     "root": ("username: root", "username: must not be root"),
     "an account of the system": ("username: sshd", "username: must not be sshd, which is an account of the system"),
@@ -155,7 +158,6 @@ BAD: Mapping[str, tuple[str, str]] = {
     "overlays": ("overlays: []", "overlays: is not supported yet"),
     "binhosts": ("binhosts: []", "binhosts: is not supported yet"),
     "an embedded ramfs": ("embed_ramfs: false", "embed_ramfs: is not supported yet"),
-    "firmware": ("firmware: []", "firmware: is not supported yet"),
     "a budget": ("ram_budget: 256", "ram_budget: is not supported yet"),
     "offline": ("offline: true", "offline: is not supported yet"),
 }

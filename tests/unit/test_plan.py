@@ -229,7 +229,8 @@ def configure(**values: object) -> Callable[[Context], Context]:
 SYSTEM = {"system", "rootfs", "ramfs", "image"}
 ROOTFS = {"rootfs", "ramfs", "image"}
 RAMFS = {"ramfs", "image"}
-KERNEL = {"kernel", "image"}
+# the ramdisk holds the firmware that the kernel asks for
+KERNEL = {"kernel"} | RAMFS
 
 CHANGES: dict[str, tuple[Callable[[Context], Context], set[str]]] = {
     "nothing": (lambda context: context, set()),

@@ -105,6 +105,12 @@ def test_what_follows_from_the_command_line(node: Node) -> None:
     assert {line: printed.strip() for line, printed in found.items()} == SETTLED
 
 
+@pytest.mark.parametrize(("length", "warned"), [(10, False), (2046, False), (2047, True)])
+def test_a_command_line_that_the_kernel_has_cut_is_said(node: Node, length: int, warned: bool) -> None:
+    node.run('warn_cut "$1"', "x" * length)
+    assert bool(node.said) == warned
+
+
 @pytest.mark.parametrize(("value", "later"), [("08", "9"), ("010", "11"), ("00", "1")])
 def test_a_timeout_is_decimal(node: Node, value: str, later: str) -> None:
     script = f'parse_cmdline "{TABLE}" "$1"; settle_parameters; echo "$((1 + p_net_timeout))"'

@@ -30,18 +30,19 @@ def add_keys(node: Node, keys: str, sha256: str = "") -> None:
         ("", "ssh-rsa A\nssh-rsa B\n", "ssh-rsa A\nssh-rsa B\n", ["2 keys added for smith"]),
         ("ssh-rsa A\n", "ssh-rsa A\nssh-rsa B", "ssh-rsa A\nssh-rsa B\n", ["1 keys added for smith"]),
         ("ssh-rsa A", "ssh-rsa B\n", "ssh-rsa A\nssh-rsa B\n", ["1 keys added for smith"]),
+        ("", "ssh-rsa A\r\n\r\n", "ssh-rsa A\n", ["1 keys added for smith"]),
         ("", "# comment\n\nssh-rsa A \\x me\n", "ssh-rsa A \\x me\n", ["1 keys added for smith"]),
         (
             "ssh-rsa A\n",
             "<html>\x1b[2J\n",
             "ssh-rsa A\n",
-            ["not a public key, left out: <html>?[2J", "0 keys added for smith"],
+            ["not a public key, left out: 1 lines, the first is <html>?[2J", "0 keys added for smith"],
         ),
         (
             "",
             "<html>\nssh-rsa A\nssh- x\nhello\n",
             "ssh-rsa A\n",
-            ["not a public key, left out: <html>", "3 lines in all are not public keys", "1 keys added for smith"],
+            ["not a public key, left out: 3 lines, the first is <html>", "1 keys added for smith"],
         ),
     ],
 )
