@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +39,32 @@ def cold_build(context: Context) -> dict[str, Any]:
 
 
 def boot(context: Context, memory: int) -> dict[str, Any]:
-    """Boots bin/ over PXE in QEMU, and turns it off.
+    """Boots bin/ in QEMU, over PXE and then with QEMU as the boot loader, and turns it off.
 
-    Seconds from power-on to the hand-over, and to an answer of the SSH server.
+    Seconds from power-on to the hand-over, and over PXE to an answer of the SSH server.
     """
+    kvm = qemu.kvm_works(context)
+    with qemu.boot_folder(context, "") as folder:
+        machine = qemu.Machine(tftp=folder, memory=memory, kvm=kvm, ssh_port=qemu.free_port())
+        over_pxe = _boot(context, machine, ssh=True)
+        direct = _boot(context, replace(machine, direct=qemu.direct(context, "")), ssh=False)
+    return {"kvm": kvm, "memory_mb": memory, "seconds": {"pxe": over_pxe, "direct": direct}}
+
+
+def _boot(context: Context, machine: qemu.Machine, *, ssh: bool) -> dict[str, float]:
     log = context.logfile("bench-boot")
     log.unlink(missing_ok=True)
-    port = qemu.free_port()
-    with qemu.boot_folder(context, "") as folder:
-        kvm = qemu.kvm_works(context)
-        machine = qemu.Machine(tftp=folder, memory=memory, kvm=kvm, ssh_port=port, serial=f"file:{log}")
-        process = context.runner.start(qemu.argv(machine), log=context.logfile("bench-qemu"))
-        started = time.monotonic()
-        try:
-            figures = {
-                "hand_over": _until(started, lambda: _HAND_OVER in _read(log)),
-                "ssh": _until(started, lambda: qemu.ssh_answers(port)),
-            }
-        finally:
-            process.kill()
-            process.wait()
-    return {"kvm": kvm, "memory_mb": memory, "seconds": figures}
+    argv = qemu.argv(replace(machine, serial=f"file:{log}"))
+    process = context.runner.start(argv, log=context.logfile("bench-qemu"))
+    started = time.monotonic()
+    try:
+        figures = {"hand_over": _until(started, lambda: _HAND_OVER in _read(log))}
+        if ssh:
+            figures["ssh"] = _until(started, lambda: qemu.ssh_answers(machine.ssh_port or 0))
+    finally:
+        process.kill()
+        process.wait()
+    return figures
 
 
 def _until(started: float, happened: Callable[[], bool]) -> float:

@@ -16,9 +16,18 @@ from alchemy.errors import UserError
 
 
 @dataclass(frozen=True)
+class Direct:
+    """What QEMU loads by itself, in place of PXE."""
+
+    kernel: Path
+    ramfs: Path
+    cmdline: str
+
+
+@dataclass(frozen=True)
 class Machine:
-    """A virtual machine. `memory` is in MB; `ssh_port` is a port of the host's loopback that leads to the guest's 22;
-    `extra` are more options of QEMU."""
+    """A virtual machine that boots over PXE from the folder `tftp`, or `direct`. `memory` is in MB; `ssh_port` is a
+    port of the host's loopback that leads to the guest's 22; `extra` are more options of QEMU."""
 
     tftp: Path
     memory: int = 1024
@@ -26,18 +35,26 @@ class Machine:
     kvm: bool = False
     ssh_port: int | None = None
     serial: str = "mon:stdio"
+    direct: Direct | None = None
+    network: bool = True
     extra: Sequence[str] = ()
 
 
 def argv(machine: Machine) -> list[str]:
     """QEMU's command line. To the guest the host is 10.0.2.2."""
     forward = f",hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22" if machine.ssh_port else ""
+    network = [
+        "-netdev", f"user,id=pxe,tftp={machine.tftp},bootfile={image.BOOT_SCRIPT}{forward}",
+        "-device", "virtio-net-pci,netdev=pxe",
+    ]  # fmt: skip
+    direct = machine.direct
+    loaded = ["-kernel", direct.kernel, "-initrd", direct.ramfs, "-append", direct.cmdline] if direct else []
     return [
         "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none",
         "-machine", "q35", *(["-accel", "kvm", "-cpu", "host"] if machine.kvm else ["-accel", "tcg", "-cpu", "max"]),
         "-m", str(machine.memory), "-smp", str(machine.processors), "-boot", "n",
-        "-netdev", f"user,id=pxe,tftp={machine.tftp},bootfile={image.BOOT_SCRIPT}{forward}",
-        "-device", "virtio-net-pci,netdev=pxe",
+        *(network if machine.network else []),
+        *map(str, loaded),
         "-serial", machine.serial,
         *machine.extra,
     ]  # fmt: skip
@@ -62,6 +79,16 @@ def boot_folder(context: Context, cmdline: str) -> Iterator[Path]:
         lines = [f"{line} {cmdline}" if line.startswith("kernel ") else line for line in script]
         (folder / image.BOOT_SCRIPT).write_text("\n".join(lines) + "\n", encoding="utf-8")
         yield folder
+
+
+def direct(context: Context, cmdline: str) -> Direct:
+    """The kernel and the ramdisk of bin/, with the kernel command line of boot.ipxe and `cmdline` behind it."""
+    script = (context.bin / image.BOOT_SCRIPT).read_text(encoding="utf-8").splitlines()
+    words = next(line for line in script if line.startswith("kernel ")).split()
+    given = [word for word in words[2:] if not word.startswith("initrd=")]
+    return Direct(
+        context.bin / context.config.image_name, context.bin / context.config.ramfs_name, " ".join([*given, cmdline])
+    )
 
 
 def kvm_works(context: Context) -> bool:

@@ -96,7 +96,7 @@ def boot(
     """Boots bin/ of the context over PXE, and turns the machine off at the end.
 
     `ramfs` takes the place of the ramdisk; `monitor` is a command for QEMU's monitor before the boot; without `network`
-    there is no interface at all, and QEMU loads kernel and ramdisk itself.
+    there is no interface at all, and QEMU loads kernel and ramdisk by itself.
     """
     port = qemu.free_port()
     with qemu.boot_folder(context, cmdline) as folder:
@@ -104,9 +104,10 @@ def boot(
             (folder / context.config.ramfs_name).unlink()
             (folder / context.config.ramfs_name).symlink_to(ramfs)
         machine = qemu.Machine(
-            tftp=folder, memory=memory, ssh_port=port, kvm=qemu.kvm_works(context), extra=extra,
+            tftp=folder, memory=memory, ssh_port=port, kvm=qemu.kvm_works(context), extra=extra, network=network,
+            direct=None if network else qemu.direct(context, cmdline),
         )  # fmt: skip
-        argv = qemu.argv(machine) if network else without_network(context, folder, qemu.argv(machine), cmdline)
+        argv = qemu.argv(machine)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w", encoding="utf-8", errors="replace") as file:
             child: pexpect.spawn[str] = pexpect.spawn(
@@ -119,21 +120,6 @@ def boot(
                 yield Guest(child, log, port, key, context.config.username)
             finally:
                 child.close(force=True)
-
-
-def without_network(context: Context, folder: Path, argv: list[str], cmdline: str) -> list[str]:
-    """QEMU's command line without the interface, and with the kernel as an option."""
-    kept: list[str] = []
-    words = iter(argv)
-    for word in words:
-        if word == "-netdev":
-            next(words)
-        elif word == "-device" and (device := next(words)):
-            kept += [] if device.startswith("virtio-net-pci") else [word, device]
-        else:
-            kept.append(word)
-    files = ["-kernel", str(folder / context.config.image_name), "-initrd", str(folder / context.config.ramfs_name)]
-    return [*kept, *files, "-append", f"quiet console=ttyS0,115200n8 {cmdline}"]
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import pytest
 from alchemy import qemu
 from alchemy.context import Context
 from alchemy.errors import BuildError, UserError
-from alchemy.qemu import Machine
+from alchemy.qemu import Direct, Machine
 from tests.unit.fakes import FakeRunner
 
 SCRIPT = "#!ipxe\n# kernel of Alchemy\nkernel alchemy.img initrd=alchemy.ramfs quiet\ninitrd alchemy.ramfs\nboot\n"
@@ -28,6 +28,10 @@ TFTP = Path("/srv/tftp")
         (Machine(TFTP, memory=256, processors=1), ["-m", "256", "-smp", "1"]),
         (Machine(TFTP, kvm=True), ["-accel", "kvm", "-cpu", "host"]),
         (Machine(TFTP, serial="unix:/tmp/s,server"), ["-serial", "unix:/tmp/s,server"]),
+        (
+            Machine(TFTP, direct=Direct(Path("/b/k"), Path("/b/r"), "quiet net")),
+            ["-kernel", "/b/k", "-initrd", "/b/r", "-append", "quiet net"],
+        ),
         (Machine(TFTP, extra=["-device", "nvme"]), ["-device", "nvme"]),
         (
             Machine(TFTP, ssh_port=2222),
@@ -47,6 +51,12 @@ def test_a_machine_has_no_disk_and_no_screen_and_ends_instead_of_rebooting() -> 
     assert not {"-drive", "-hda", "-cdrom", "-kernel", "-initrd"} & set(argv)
 
 
+def test_a_machine_without_a_network_has_no_interface() -> None:
+    words = " ".join(qemu.argv(Machine(TFTP, network=False)))
+    assert "netdev" not in words
+    assert "virtio-net" not in words
+
+
 @pytest.fixture
 def built(context: Context) -> Context:
     context.bin.mkdir()
@@ -62,6 +72,11 @@ def test_what_is_served_is_bin(built: Context) -> None:
             "alchemy.img": "kernel",
             "alchemy.ramfs": "ramdisk",
         }
+
+
+def test_without_pxe_the_kernel_has_the_same_command_line(built: Context) -> None:
+    found = qemu.direct(built, "net shell")
+    assert found == Direct(built.bin / "alchemy.img", built.bin / "alchemy.ramfs", "quiet net shell")
 
 
 def test_parameters_are_added_to_the_kernels_line_and_bin_stays_as_it_is(built: Context) -> None:
