@@ -31,8 +31,9 @@ def node(configured: Context, key: Path, runner: Runner, tmp_path_factory: pytes
 
 
 def test_a_command_signed_by_a_key_of_the_image_runs(node: Guest) -> None:
-    node.expect("gold by root")
-    node.expect("command_url: ended with status 0")
+    node.wait_for_ssh()
+    assert node.ssh("cat /run/alchemy/command.status").strip() == "0"
+    assert node.ssh("cat /var/log/command_url.log") == "gold by root\n"
 
 
 def test_the_password_opens_the_account_on_the_console(node: Guest) -> None:

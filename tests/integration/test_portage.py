@@ -28,7 +28,7 @@ src_compile() {
 }
 
 src_install() {
-	printf '#!/bin/sh\\necho gold\\n' > transmute || die
+	printf 'gold\\n' > transmute || die
 	dobin transmute
 	dodoc transmute
 }
@@ -65,7 +65,7 @@ def test_a_package_is_built_into_the_image_and_kept_as_a_binary(small: Context) 
     add_package(small, "true")
     output = build_system(small)
     root = output / system.ROOT
-    assert (root / "usr/bin/transmute").read_text() == "#!/bin/sh\necho gold\n"
+    assert (root / "usr/bin/transmute").read_text() == "gold\n"
     assert not (root / "usr/share/doc").exists()
     assert not (root / "var/db/pkg").exists()
     packages = json.loads((output / system.PACKAGES).read_text())
