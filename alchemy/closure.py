@@ -62,7 +62,7 @@ def _unresolved(root: Path) -> Iterator[str]:
         mode = path.stat().st_mode
         if mode & (stat.S_ISUID | stat.S_ISGID) and path.name not in _SETUID:
             yield f"{shown}: is setuid or setgid"
-        elf = elves[path] = _read_elf(path)
+        elf = _known(path, elves)
         if elf is None:
             interpreter = _interpreter(root, path) if mode & stat.S_IXUSR else None
             if interpreter is not None:
@@ -82,6 +82,13 @@ def _files(root: Path) -> Iterator[Path]:
             path = Path(folder) / name
             if path.is_file() and not path.is_symlink():
                 yield path
+
+
+def _known(path: Path, elves: dict[Path, _Elf | None]) -> _Elf | None:
+    """What `_read_elf` says of a file, read once."""
+    if path not in elves:
+        elves[path] = _read_elf(path)
+    return elves[path]
 
 
 def _read_elf(path: Path) -> _Elf | None:
@@ -116,7 +123,7 @@ def _missing_libraries(root: Path, path: Path, elves: dict[Path, _Elf | None], c
     waiting: list[tuple[Path, tuple[str, ...]]] = [(path, ())]
     while waiting:
         file, inherited = waiting.pop()
-        elf = elves.setdefault(file, _read_elf(file))
+        elf = _known(file, elves)
         if elf is None or file in seen:
             continue
         seen.add(file)
@@ -145,7 +152,7 @@ def _library(
     for candidate in [name] if "/" in name else [f"{folder}/{name}" for folder in folders]:
         path = _resolve(root, candidate)
         if path is not None and path.is_file():
-            elf = elves.setdefault(path, _read_elf(path))
+            elf = _known(path, elves)
             if elf is not None and (elf.bits, elf.machine) == (wants.bits, wants.machine):
                 return path
     return None
