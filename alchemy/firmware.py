@@ -36,7 +36,9 @@ def copy(source: Path, patterns: Iterable[str], target: Path, *, required: bool)
     wanted: set[Path] = set()
     missing = []
     for pattern in patterns:
-        matching = [file for file, name in names.items() if pattern in (name, str(file)) or _matches(name, pattern)]
+        matching = [
+            file for file, name in names.items() if pattern in (name, str(file)) or fnmatch.fnmatchcase(name, pattern)
+        ]
         wanted.update(matching)
         if not matching:
             missing.append(pattern)
@@ -52,10 +54,6 @@ def copy(source: Path, patterns: Iterable[str], target: Path, *, required: bool)
 
 def _plain(file: Path) -> str:
     return str(file.with_suffix("")) if file.suffix in _PACKED else str(file)
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(name, pattern)
 
 
 def _copy(source: Path, file: Path, target: Path) -> None:

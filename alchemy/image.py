@@ -57,6 +57,7 @@ def _build(
             "release": (kernel_stage.output / kernel.RELEASE).read_text(encoding="ascii").strip(),
             "config_sha256": archive.sha256(kernel_stage.output / "config"),
         },
+        "firmware": json.loads((disk.output / ramfs.FIRMWARE).read_text(encoding="utf-8")),
         "packages": json.loads((tree.output / system.PACKAGES).read_text(encoding="utf-8")),
         "outputs": {
             name: {"size": path.stat().st_size, "sha256": archive.sha256(path)} for name, path in outputs.items()

@@ -154,5 +154,12 @@ def test_a_truncated_ramdisk_is_said(image: Context, key: Path, console_log: Pat
     short = tmp_path / "ramfs"
     short.write_bytes(whole[: len(whole) * 7 // 10])
     with guest.boot(image, console_log, key, ramfs=short) as node:
-        node.expect("the ramdisk (was cut short|holds no system)|the system in the ramdisk cannot be mounted")
+        node.expect("the ramdisk (was cut short|holds no system)")
+        node.expect(PROMPT)
+
+
+def test_too_little_ram_is_said(image: Context, key: Path, console_log: Path) -> None:
+    # enough for the kernel and half of the ramdisk; with less the kernel itself gives up before there is an init
+    with guest.boot(image, console_log, key, memory=96) as node:
+        node.expect("too little RAM")
         node.expect(PROMPT)

@@ -13,6 +13,7 @@ from alchemy.context import Context
 from alchemy.stage import Stage
 from tests.unit.fakes import fake_stage
 
+FIRMWARE = {"files": ["tigon/tg3.bin"], "missing": ["isci/isci_firmware.bin"]}
 FILES = {"alchemy.img": "kernel", "alchemy.ramfs": "ramdisk", "boot.ipxe": "#!ipxe", "SHA256SUMS": "sums"}
 
 
@@ -154,7 +155,7 @@ def image_stage(context: Context) -> Stage:
         "system": {"packages.json": json.dumps(PACKAGES)},
         "kernel": {"bzImage": "kernel", "config": "CONFIG_64BIT=y\n", "release": "6.12.57-alchemy-1.2\n"},
         "rootfs": {"system.squashfs": "squashfs"},
-        "ramfs": {"ramfs": "ramdisk"},
+        "ramfs": {"ramfs": "ramdisk", "firmware.json": json.dumps(FIRMWARE)},
     }
     planned = plan.create(context)
     for name, files in outputs.items():
@@ -198,6 +199,7 @@ def test_the_manifest_says_what_is_in_the_image_and_what_it_was_made_of(image_st
     assert manifest["version"] == "1.2"
     assert manifest["kernel"]["release"] == "6.12.57-alchemy-1.2"
     assert manifest["packages"] == PACKAGES
+    assert manifest["firmware"] == FIRMWARE
     assert manifest["outputs"]["alchemy.img"] == {"size": 6, "sha256": hashlib.sha256(b"kernel").hexdigest()}
     assert manifest["inputs"]["linux"]["linux_url"] == "debian:linux-source-6.12"
     assert len(manifest["inputs"]["stage3"]["sha256"]) == 64

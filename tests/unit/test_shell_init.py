@@ -142,20 +142,32 @@ def test_without_a_real_init_there_is_a_rescue_shell_and_then_the_default(
     assert node.said == said
 
 
-def squashfs(node: Node, length: int, bytes_used: int) -> None:
-    """A file of a length, whose superblock says how long it should be."""
+def squashfs(node: Node, length: int, bytes_used: int, held: int | None = None) -> str:
+    """A file of a length, whose superblock says how long it should be; returns a `du` that sees what is held of it."""
     superblock = b"hsqs".ljust(40, b"\0") + bytes_used.to_bytes(8, "little")
     (node.root / "system.squashfs").write_bytes(superblock.ljust(length, b"\0")[:length])
     node.write("proc/meminfo", "MemTotal:         235540 kB\nMemFree: 1 kB\n")
+    blocks = -(-(length if held is None else held) // 4096) * 4
+    return f'du() {{ printf "{blocks}\\t%s\\n" "$2"; }}\n'
 
 
 @pytest.mark.parametrize(
-    ("length", "bytes_used", "complete"),
-    [(4096, 4096, True), (4096, 4000, True), (4095, 4096, False), (96, 1 << 33, False), (0, 0, False)],
+    ("length", "held", "bytes_used", "complete"),
+    [
+        (4096, 4096, 4096, True),
+        (4096, 4096, 4000, True),
+        (4095, 4095, 4096, False),
+        (96, 96, 1 << 33, False),
+        (0, 0, 0, False),
+        (16384, 4096, 12289, False),
+        (16384, 0, 12289, False),
+    ],
 )
-def test_a_system_that_was_cut_short_is_noticed(node: Node, length: int, bytes_used: int, complete: bool) -> None:
-    squashfs(node, length, bytes_used)
-    node.run('is_complete "$ROOT/system.squashfs"', status=0 if complete else 1)
+def test_a_system_that_was_cut_short_is_noticed(
+    node: Node, length: int, held: int, bytes_used: int, complete: bool
+) -> None:
+    du = squashfs(node, length, bytes_used, held)
+    node.run(f'{du} is_complete "$ROOT/system.squashfs"', status=0 if complete else 1)
     assert any("cut short" in text for text in node.said) != complete
     assert any("235540 kB" in text for text in node.said) != complete
 
@@ -167,8 +179,8 @@ def test_a_ramdisk_without_a_system_is_said(node: Node) -> None:
 
 
 def test_the_system_is_mounted_under_an_overlay(node: Node) -> None:
-    squashfs(node, 4096, 4096)
-    node.run("mount_system")
+    du = squashfs(node, 4096, 4096)
+    node.run(f"{du} mount_system")
     root = node.root
     assert node.calls[0] == f"mount -t squashfs -o loop,ro {root}/system.squashfs {root}/run/alchemy/rom"
     assert node.calls[1].startswith("mount -t tmpfs ")
