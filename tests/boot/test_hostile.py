@@ -156,10 +156,3 @@ def test_a_truncated_ramdisk_is_said(image: Context, key: Path, console_log: Pat
     with guest.boot(image, console_log, key, ramfs=short) as node:
         node.expect("the ramdisk (was cut short|holds no system)")
         node.expect(PROMPT)
-
-
-def test_too_little_ram_is_said(image: Context, key: Path, console_log: Path) -> None:
-    # enough for the kernel and half of the ramdisk; with less the kernel itself gives up before there is an init
-    with guest.boot(image, console_log, key, memory=96) as node:
-        node.expect("too little RAM")
-        node.expect(PROMPT)
