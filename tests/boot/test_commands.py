@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pexpect
 import pytest
 
+from alchemy import archive, plan
 from alchemy import image as images
 from alchemy.context import Context
 from alchemy.mounts import below
@@ -18,24 +20,32 @@ from tests.boot import guest
 
 PATIENCE = 120
 
+Invoke = Callable[..., "pexpect.spawn[str]"]
+
 
 @pytest.fixture
-def environ() -> dict[str, str]:
+def invoke(image: Context) -> Iterator[Invoke]:
+    """Starts a command of the image's clone on a terminal of its own. It ends with the test, and so does its lock."""
     folders = {"ALCHEMY_CACHE_DIR": str(repository.cache()), "ALCHEMY_WORK_DIR": str(repository.work())}
-    return {**os.environ, **folders, "TERM": "xterm"}
+    children: list[pexpect.spawn[str]] = []
 
+    def start(*arguments: str) -> pexpect.spawn[str]:
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "invoke", *arguments],
+            cwd=str(image.root),
+            env={**os.environ, **folders, "TERM": "xterm"},
+            encoding="utf-8",
+            codec_errors="replace",
+            timeout=PATIENCE,
+            dimensions=(40, 160),
+        )
+        children.append(child)
+        return child
 
-def invoke(root: Path, environ: dict[str, str], *arguments: str) -> pexpect.spawn[str]:
-    return pexpect.spawn(
-        sys.executable,
-        ["-m", "invoke", *arguments],
-        cwd=str(root),
-        env=environ,
-        encoding="utf-8",
-        codec_errors="replace",
-        timeout=PATIENCE,
-        dimensions=(40, 160),
-    )
+    yield start
+    for child in children:
+        child.close(force=True)
 
 
 def status(child: pexpect.spawn[str]) -> int | None:
@@ -44,8 +54,8 @@ def status(child: pexpect.spawn[str]) -> int | None:
     return child.exitstatus
 
 
-def test_util_shell_is_a_shell_in_the_build_chroot(image: Context, environ: dict[str, str]) -> None:
-    child = invoke(image.root, environ, "util.shell")
+def test_util_shell_is_a_shell_in_the_build_chroot(image: Context, invoke: Invoke) -> None:
+    child = invoke("util.shell")
     child.expect(r"\(alchemy\) \S+ # ")
     child.sendline("echo $((6 * 7)) >/tmp/answer; cat /tmp/answer; emerge --version; test -e /work || echo elsewhere")
     child.expect("42\r\n")
@@ -60,8 +70,8 @@ def test_util_shell_is_a_shell_in_the_build_chroot(image: Context, environ: dict
     assert below(image.work) == []
 
 
-def test_boot_qemu_has_the_console_on_the_terminal(image: Context, environ: dict[str, str]) -> None:
-    child = invoke(image.root, environ, "boot.qemu", "--cmdline=shell", "--memory=512")
+def test_boot_qemu_has_the_console_on_the_terminal(invoke: Invoke) -> None:
+    child = invoke("boot.qemu", "--cmdline=shell", "--memory=512")
     child.expect("Ctrl-A X ends it")
     child.expect("alchemy: shell: ", timeout=guest.BOOT_SECONDS)
     child.expect("/ # ")
@@ -72,9 +82,13 @@ def test_boot_qemu_has_the_console_on_the_terminal(image: Context, environ: dict
     assert status(child) == 0
 
 
-def test_ctrl_c_ends_a_build_and_the_next_one_goes_on(image: Context, environ: dict[str, str]) -> None:
+def test_ctrl_c_ends_a_build_and_the_next_one_goes_on(image: Context, invoke: Invoke) -> None:
     before = (image.bin / images.SUMS).read_bytes()
-    child = invoke(image.root, environ, "build.all", "--version=interrupted")
+    # what the last run of this test has built is in the cache
+    planned = plan.create(replace(image, version="interrupted"))
+    for name in ("image", "ramfs", "kernel"):
+        archive.remove(planned[name].output)
+    child = invoke("build.all", "--version=interrupted")
     child.expect("kernel: compiling")
     child.sendintr()
     assert status(child) == 130
