@@ -35,6 +35,6 @@ def text(path: Path) -> str | None:
 def is_shell(path: Path) -> bool:
     """Whether it is a shell script by its first line, or a part of one by its line for shellcheck."""
     first, *rest = [*(text(path) or "").splitlines()[:12], ""]
-    if first.startswith("#!"):
-        return first.split("/")[-1].split()[-1] in ("sh", "bash", "dash", "ash")
+    if first.startswith("#!") and first.split("/")[-1].split()[-1] in ("sh", "bash", "dash", "ash"):
+        return True
     return path.suffix not in (".py", ".md") and any(line.startswith("# shellcheck shell=") for line in (first, *rest))
