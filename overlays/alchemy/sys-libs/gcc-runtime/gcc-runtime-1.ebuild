@@ -3,7 +3,7 @@
 
 EAPI=8
 
-DESCRIPTION="The shared libraries that programs built by the build root's compiler need at run time"
+DESCRIPTION="The shared libraries that programs built by the compiler need at run time"
 HOMEPAGE="https://gcc.gnu.org/"
 S="${WORKDIR}"
 

@@ -3,9 +3,11 @@
 
 EAPI=8
 
-DESCRIPTION="Stresses memory and its controller with what looks like a busy server, and finds what flips"
+inherit unpacker
+
+DESCRIPTION="Stresses memory and its controller as a busy server does"
 HOMEPAGE="https://github.com/stressapptest/stressapptest"
-# Debian's build, the one program here that is not compiled: its source is not on every mirror of Debian
+# Debian's build: its source is not on every mirror of Debian
 SRC_URI="mirror://debian/pool/main/s/stressapptest/stressapptest_${PV}-2.2_amd64.deb"
 S="${WORKDIR}"
 
@@ -20,11 +22,6 @@ RDEPEND="
 
 QA_PREBUILT="*"
 
-src_unpack() {
-	mkdir data || die
-	ar p "${DISTDIR}/${A}" data.tar.xz | tar -xJ -C data || die
-}
-
 src_install() {
-	dobin data/usr/bin/stressapptest
+	dobin usr/bin/stressapptest
 }

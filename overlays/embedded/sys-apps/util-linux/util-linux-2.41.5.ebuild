@@ -5,7 +5,7 @@ EAPI=8
 
 inherit toolchain-funcs
 
-DESCRIPTION="The tools for disks, mounts, namespaces and processes that go with the Linux kernel"
+DESCRIPTION="The tools for disks, mounts, namespaces, processes that go with the kernel"
 HOMEPAGE="https://www.kernel.org/pub/linux/utils/util-linux/ https://github.com/util-linux/util-linux"
 SRC_URI="
 	https://www.kernel.org/pub/linux/utils/util-linux/v${PV%.*}/${P}.tar.xz

@@ -3,7 +3,9 @@
 
 EAPI=8
 
-DESCRIPTION="Firmware that drivers of the kernel load into their devices: that of server hardware"
+inherit unpacker
+
+DESCRIPTION="Firmware that the kernel's drivers load into devices of server hardware"
 HOMEPAGE="https://git.kernel.org/pub/scm/linux/kernel/git/firmware/linux-firmware.git"
 # Upstream's tarball is half a gigabyte, of which a server has use for a twentieth. Debian splits it by vendor.
 SRC_URI="
@@ -25,13 +27,6 @@ KEYWORDS="amd64"
 RESTRICT="strip"
 
 QA_PREBUILT="*"
-
-src_unpack() {
-	local deb
-	for deb in ${A}; do
-		ar p "${DISTDIR}/${deb}" data.tar.xz | tar -xJ || die "${deb}"
-	done
-}
 
 src_prepare() {
 	default

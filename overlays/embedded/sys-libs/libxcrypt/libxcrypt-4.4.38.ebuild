@@ -5,7 +5,7 @@ EAPI=8
 
 inherit edo
 
-DESCRIPTION="The library that hashes passwords, with the interface of glibc's former libcrypt.so.1"
+DESCRIPTION="The library that hashes passwords, with the interface of libcrypt.so.1"
 HOMEPAGE="https://github.com/besser82/libxcrypt"
 SRC_URI="mirror://debian/pool/main/libx/libxcrypt/libxcrypt_${PV}.orig.tar.xz -> ${P}-debian.tar.xz"
 

@@ -6,7 +6,7 @@ EAPI=8
 inherit edo toolchain-funcs
 
 MY_P="${P/_p/-}"
-DESCRIPTION="The terminal library, with wide characters, and the terminals that a rescue system meets"
+DESCRIPTION="The terminal library, with the terminals that a rescue system meets"
 HOMEPAGE="https://invisible-island.net/ncurses/"
 SRC_URI="
 	https://invisible-island.net/archives/ncurses/current/${MY_P}.tgz

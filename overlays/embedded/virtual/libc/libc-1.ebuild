@@ -3,7 +3,7 @@
 
 EAPI=8
 
-DESCRIPTION="The C library: Portage adds what this names to the dependencies of every ELF package"
+DESCRIPTION="The C library, which Portage has every ELF package depend on"
 SLOT="0"
 KEYWORDS="amd64"
 
