@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,24 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest(*paths: Path) -> str:
+class Digest(str):
+    """A digest in hexadecimal. `files` has what it was made of, by name, to tell which of them has changed."""
+
+    files: Mapping[str, str]
+
+
+def size(path: Path) -> int:
+    """Bytes of the files at or below a path."""
+    return sum(file.lstat().st_size for _, file in _walk(path, ""))
+
+
+def digest(*paths: Path) -> Digest:
     """A digest of files and whole folders: names below each path, contents, link targets and the executable bit.
 
     Other mode bits and times are left out, as git does not keep them: two clones have to agree.
     """
     total = hashlib.sha256()
+    files = {}
     for path in paths:
         for name, file in _walk(path, ""):
             if file.is_symlink():
@@ -40,8 +52,11 @@ def digest(*paths: Path) -> str:
             else:
                 entry = f"{'x' if os.access(file, os.X_OK) else '-'} {sha256(file)}"
             total.update(f"{name}\0{entry}\0".encode(errors="surrogateescape"))
+            files[f"{path.name}{name}" if len(paths) > 1 or not name else name.lstrip("/")] = entry
         total.update(b"\0")
-    return total.hexdigest()
+    made = Digest(total.hexdigest())
+    made.files = files
+    return made
 
 
 def _walk(path: Path, name: str) -> Iterator[tuple[str, Path]]:
@@ -73,28 +88,52 @@ def complete(target: Path) -> Iterator[Path]:
 
 def _flush(folder: Path) -> None:
     """Writes a new folder to the disk. A large tree is quicker written with everything else that waits to be."""
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    if len(files) > _MANY_FILES:
+    paths = [path for path in folder.rglob("*") if not path.is_symlink() and (path.is_file() or path.is_dir())]
+    if len(paths) > _MANY_FILES:
         os.sync()
         return
-    for path in [*files, folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    for path in [*paths, folder]:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write(path: Path, text: str) -> None:
-    """Replaces a file whole."""
+    """Replaces a file whole. The data is on the disk before the name is."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
+    _sync(temporary)
     temporary.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replaces a file whole by `value` as JSON, in a fixed form."""
     write(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def merge(source: Path, target: Path) -> None:
+    """Copies a file, or a folder over what there is of it, with the permissions that git keeps: two clones have to
+    agree, whatever the umask they were made with. A link in the way is replaced, and never followed."""
+    if source.is_symlink():
+        remove(target)
+        target.symlink_to(source.readlink())
+    elif source.is_dir():
+        if target.is_symlink() or not target.is_dir():
+            remove(target)
+            target.mkdir()
+            target.chmod(0o755)
+        for child in source.iterdir():
+            merge(child, target / child.name)
+    else:
+        remove(target)
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
 
 
 def remove(path: Path) -> None:

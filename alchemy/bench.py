@@ -19,7 +19,7 @@ _PATIENCE = 300
 def cold_build(context: Context) -> dict[str, Any]:
     """Removes work directory and cache, and builds everything; then again, when there is nothing to do.
 
-    Seconds of wall time, in all and by stage (kernel and system run side by side), and bytes of both outputs.
+    Seconds of wall time, in all and by stage (kernel and system run side by side), and bytes of the outputs.
     """
     build.clean(context, everything=True)
     build.require_host(context)
@@ -31,10 +31,9 @@ def cold_build(context: Context) -> dict[str, Any]:
     again = time.monotonic() - started
     with lock.exclusive(context):
         stages = {name: stage.seconds for name, stage in plan.create(context).stages.items()}
-    paths = (context.bin / context.config.image_name, context.bin / context.config.ramfs_name)
     return {
         "seconds": {"total": round(total, 1), "again": round(again, 2), "stages": stages},
-        "bytes": {path.name: path.stat().st_size for path in paths},
+        "bytes": {Path(path).name: count for path, count in build.outputs(context).items()},
     }
 
 

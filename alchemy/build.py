@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from alchemy import archive, depends, image, lock, log, mounts, plan, portage, system
+from alchemy import buildroot, cache, depends, disk, image, lock, log, logs, mounts, plan, portage, repositories, system
 from alchemy.context import Context
 from alchemy.errors import UserError
 
@@ -14,17 +15,27 @@ from alchemy.errors import UserError
 def build(context: Context, *names: str) -> None:
     """Builds the named stages and what they need; `image` also fills bin/."""
     require_host(context)
-    with lock.exclusive(context):
+    with disk.explained(context), lock.exclusive(context):
+        logs.begin(context)
+        cache.tidy(context)
+        plan.look(context)
         planned = plan.create(context)
         plan.realize(context, [planned[name] for name in names])
+        for stage in planned.stages.values():
+            stage.use()
         if "image" in names:
             image.publish(context, planned["image"])
 
 
-def sizes(context: Context) -> str:
-    """The two outputs and their sizes, a line each."""
-    paths = (context.bin / context.config.image_name, context.bin / context.config.ramfs_name)
-    return "\n".join(f"{path}  {log.size(path.stat().st_size)}" for path in paths)
+def outputs(context: Context) -> dict[str, int]:
+    """The paths of what a node boots, with their bytes."""
+    paths = [context.bin / name for name in image.booted(context)]
+    return {str(path): path.stat().st_size for path in paths}
+
+
+def sizes(outputs: Mapping[str, int]) -> str:
+    """The outputs and their sizes for a person, a line each."""
+    return "\n".join(f"{path}  {log.size(count)}" for path, count in outputs.items())
 
 
 def info(context: Context) -> dict[str, Any]:
@@ -61,19 +72,25 @@ def shell(context: Context) -> int:
     """A shell in the build chroot, as the last build left it; made from the stage3 when there is none."""
     require_host(context)
     with lock.exclusive(context):
-        inside = system.chroot(context)
-        if not inside.root.is_dir():
-            planned = plan.create(context)
-            plan.realize(context, [planned["stage3"]])
-            system.prepare(context, planned["stage3"], [], context.logfile("shell"))
+        there = system.folder(context).is_dir()
+        if not there:
+            plan.look(context)
+        planned = plan.create(context)
+        plan.realize(context, [planned["stage3"], *planned.trees])
+        available = repositories.collect(context, planned.trees)
+        root = system.folder(context)
+        if not there:
+            buildroot.prepare(context, planned["stage3"], root, available, {}, "shell")
+        inside = buildroot.chroot(context, root, available)
         packages = portage.package_cache(context, inside, context.logfile("shell"))
         # writable, as `ebuild … manifest` writes into them
-        repositories = {f"{portage.REPOSITORIES}/{name}": path for name, path in portage.overlays(context).items()}
+        writable = {f"{repositories.FOLDER}/{name}": path for name, path in available.local.items()}
+        others = {name: path for name, path in inside.ro_binds.items() if name not in writable}
         inside = replace(
             inside,
             network=True,
-            binds={**inside.binds, portage.BINPKGS: packages, **repositories},
-            ro_binds={portage.USER_DISTFILES: context.root / "distfiles"},
+            binds={**inside.binds, portage.BINPKGS: packages, **writable},
+            ro_binds=others,
             env={"TERM": os.environ.get("TERM", "dumb"), "PS1": "(alchemy) \\w # "},
         )
         return context.runner.foreground(inside.argv(["bash", "--norc"], interactive=True, cwd="/root"))
@@ -94,11 +111,7 @@ def clean(context: Context, *, everything: bool) -> list[str]:
         return []
     with lock.exclusive(context):
         for folder in folders:
-            for path in folder.iterdir():
-                if path.name != ".lock":
-                    archive.remove(path)
-    for folder in folders:
-        archive.remove(folder)
+            lock.remove(folder)
     return [str(folder) for folder in folders]
 
 

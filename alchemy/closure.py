@@ -128,8 +128,9 @@ def _missing_libraries(root: Path, path: Path, elves: dict[Path, _Elf | None], c
             continue
         seen.add(file)
         origin = f"/{file.parent.relative_to(root)}"
-        # who opened a library out of a folder of its own finds its neighbours too
-        neighbours = () if elf.interpreter else (origin,)
+        # who opened a library out of a folder of its own finds its neighbours too; a vendor's program in /opt has a
+        # wrapper that names its folder
+        neighbours = (origin,) if not elf.interpreter or origin.startswith("/opt/") else ()
         rpath = (*_expanded(elf.rpath, origin), *inherited)
         said = _expanded(elf.runpath, origin) if elf.runpath else rpath
         folders = (*said, *neighbours, *configured, *_LIBRARIES)

@@ -17,10 +17,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_core import ErrorDetails
 
 from alchemy.errors import UserError
+from alchemy.remotes import Binhost, Overlay, OverlayOrUrl, Sync, git_url, is_git
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
 
 _SUITE = re.compile(r"debian:[a-z]+")
+_STAGE3 = re.compile(r"(https?|file)://\S+(\.tar\.(xz|zst|gz|bz2)|/[\w.+-]+\.txt)")
+_LINUX = re.compile(r"(https?|file)://\S+\.tar\.(xz|gz|bz2|zst)")
+_FINGERPRINT = re.compile(r"[0-9A-F]{40}")
+_KEY_ID = re.compile(r"(0x)?[0-9A-Fa-f]{8,39}")
 _DEBIAN_PACKAGE = re.compile(r"debian:[a-z0-9][a-z0-9.+-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _USERNAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
@@ -36,13 +41,18 @@ _SYSTEM_ACCOUNTS = frozenset(
     }
 )  # fmt: skip
 
-# Keys of the contract whose effect is not there yet. Setting one is an error: a key that is ignored is worse.
-_LATER = frozenset(
-    {
-        "stage3_keys", "stage3_sha256", "sync", "linux_keys", "overlays", "binhosts", "embed_ramfs",
-        "ram_budget", "signing_key", "offline",
-    }
-)  # fmt: skip
+# Gentoo's release keys: of stage3s, of snapshots of the tree, and of what they used to be
+GENTOO_KEYS = (
+    "13EBBDBEDE7A12775DFDB1BABB572E0E2D182910",
+    "DCD05B71EAB94199527F44ACDB6B8C1F96D8BF6D",
+    "D99EAC7379A850BCE47DA5F29E6438C817072058",
+    "EF9538C9E8E64311A52CDEDFA13D0EF1914E7A72",
+)
+
+# what else is in bin/
+_OTHER_OUTPUTS = frozenset(
+    {"alchemy.cdx.json", "boot.ipxe", "manifest.json", "SHA256SUMS", "SHA256SUMS.asc", "SHA256SUMS.sig", "stage.json"}
+)
 
 
 def _plain_name(value: str) -> str:
@@ -52,20 +62,22 @@ def _plain_name(value: str) -> str:
 
 
 def _output_name(value: str) -> str:
-    if value in ("boot.ipxe", "manifest.json", "SHA256SUMS", "stage.json"):
+    if value in _OTHER_OUTPUTS:
         raise ValueError("is the name of another file of bin/")
     return _plain_name(value)
 
 
 def _stage3_url(value: str) -> str:
-    if not _SUITE.fullmatch(value):
-        raise ValueError("must be debian:SUITE, for example debian:trixie (stage3 tarballs are not supported yet)")
+    if not (_SUITE.fullmatch(value) or _STAGE3.fullmatch(value)):
+        raise ValueError("must be debian:SUITE, or the http(s) or file URL of a stage3 tarball or of a pointer (.txt)")
     return value
 
 
 def _linux_url(value: str) -> str:
-    if not (_DEBIAN_PACKAGE.fullmatch(value) or re.fullmatch(r"(https?|file)://\S+\.tar\.(xz|gz|bz2|zst)", value)):
-        raise ValueError("must be debian:PACKAGE or the http(s) or file URL of a tarball (git is not supported yet)")
+    if is_git(value):
+        return git_url(value)
+    if not (_DEBIAN_PACKAGE.fullmatch(value) or _LINUX.fullmatch(value)):
+        raise ValueError("must be debian:PACKAGE or the URL of a tarball (http, https, file) or of a git repository")
     return value
 
 
@@ -73,6 +85,20 @@ def _sha256(value: str) -> str:
     if not _SHA256.fullmatch(value):
         raise ValueError("must be 64 lower-case hexadecimal digits")
     return value
+
+
+def _openpgp_key(value: str) -> str:
+    """A fingerprint in gpg's form, without its blanks, or the name of a file."""
+    compact = _compact(value)
+    if _FINGERPRINT.fullmatch(compact):
+        return compact
+    if _KEY_ID.fullmatch(value) or not value:
+        raise ValueError("must be a whole fingerprint, 40 hexadecimal digits, or a file with a key")
+    return value
+
+
+def _compact(fingerprint: str) -> str:
+    return fingerprint.replace(" ", "").upper()
 
 
 def _username(value: str) -> str:
@@ -113,7 +139,13 @@ def _firmware(value: str) -> str:
 
 FileName = Annotated[str, AfterValidator(_plain_name)]
 SshKey = Annotated[str, AfterValidator(_ssh_key)]
+OpenPgpKey = Annotated[str, AfterValidator(_openpgp_key)]
+Sha256 = Annotated[str, AfterValidator(_sha256)]
 Licence = Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9+_.-]*$")]
+
+
+def _default_sync(stage3_url: str) -> Sync:
+    return Sync(method="none" if stage3_url.startswith("debian:") else "webrsync")
 
 
 class Config(BaseModel):
@@ -122,34 +154,38 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     stage3_url: Annotated[str, AfterValidator(_stage3_url)] = "debian:trixie"
-    stage3_keys: tuple[str, ...] | None = None
-    stage3_sha256: str | None = None
-    sync: Mapping[str, str] | None = None
+    stage3_keys: tuple[OpenPgpKey, ...] | None = None
+    stage3_sha256: Sha256 | None = None
+    sync: Sync = Field(default_factory=lambda data: _default_sync(data.get("stage3_url", "")))
     linux_url: Annotated[str, AfterValidator(_linux_url)] = "debian:linux-source-6.12"
-    linux_sha256: Annotated[str, AfterValidator(_sha256)] | None = None
-    linux_keys: tuple[str, ...] | None = None
+    linux_sha256: Sha256 | None = None
+    linux_keys: tuple[OpenPgpKey, ...] = ()
     kernel_ver: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~_-]*$")] = "latest"
     kernel_conf: FileName = "6.12"
     kernel_fragments: tuple[FileName, ...] = ()
     packages: Annotated[tuple[FileName, ...], Field(min_length=1)] = ("core",)
-    overlays: tuple[str | Mapping[str, str], ...] | None = None
-    binhosts: tuple[str, ...] | None = None
+    overlays: tuple[OverlayOrUrl, ...] = ()
+    binhosts: tuple[Binhost, ...] = ()
     accept_licenses: tuple[Licence, ...] = ()
     username: Annotated[str, AfterValidator(_username)] = "alchemy"
     password: Annotated[SecretStr, AfterValidator(_no_newline)] | None = None
     ssh_keys: tuple[SshKey, ...] = ()
-    embed_ramfs: bool | None = None
+    embed_ramfs: bool = False
     image_name: Annotated[str, AfterValidator(_output_name)] = "alchemy.img"
     ramfs_name: Annotated[str, AfterValidator(_output_name)] = "alchemy.ramfs"
     compression: Literal["xz", "zstd"] = "xz"
     firmware: tuple[Annotated[str, AfterValidator(_firmware)], ...] = ()
-    ram_budget: int | None = None
+    ram_budget: Annotated[int, Field(ge=1)] | None = None
     command_keys: tuple[SshKey, ...] = ()
-    signing_key: str | None = None
-    offline: bool | None = None
+    signing_key: OpenPgpKey | None = None
+    offline: bool = False
     work_dir: Annotated[str, Field(min_length=1)] = "work"
     cache_dir: Annotated[str, Field(min_length=1)] = "cache"
     jobs: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=lambda: os.cpu_count() or 1)
+
+
+# the models of keys that are mappings themselves
+_NESTED: Mapping[str, type[BaseModel]] = {"sync": Sync, "overlays": Overlay}
 
 
 def schema() -> str:
@@ -221,8 +257,8 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _problems(values: Mapping[str, Any], root: Path) -> list[str]:
-    """What the types cannot say: keys of later, files that have to exist, keys that need each other."""
-    problems = [f"{key}: is not supported yet" for key in values if key in _LATER]
+    """What the types cannot say: files that have to exist, keys that need each other."""
+    problems = []
     for key, folder, prefix in (
         ("packages", "packages", "packages."),
         ("kernel_conf", "kernels", ""),
@@ -239,12 +275,64 @@ def _problems(values: Mapping[str, Any], root: Path) -> list[str]:
                 problems.append(
                     f"{key}: {name}: there is no file {folder}/{prefix}{name}{_available(root / folder, prefix, name)}"
                 )
-    linux_url = values.get("linux_url")
-    if isinstance(linux_url, str) and "://" in linux_url and "linux_sha256" not in values:
-        problems.append("linux_sha256: a kernel tarball needs its sha256 here")
+    problems += _linux_problems(values, root)
+    problems += _stage3_problems(values, root)
+    problems += _twice(values.get("overlays"))
+    signer = values.get("signing_key")
+    if isinstance(signer, str) and not _FINGERPRINT.fullmatch(_compact(signer)) and not (root / signer).is_file():
+        problems.append(f"signing_key: {signer}: there is no such file")
     if values.get("image_name", "alchemy.img") == values.get("ramfs_name", "alchemy.ramfs"):
         problems.append("ramfs_name: must differ from image_name")
     return problems
+
+
+def _stage3_problems(values: Mapping[str, Any], root: Path) -> list[str]:
+    """What may be wrong with what verifies the stage3."""
+    problems = []
+    keys, digest = values.get("stage3_keys"), values.get("stage3_sha256")
+    made_here = str(values.get("stage3_url", "debian:")).startswith("debian:")
+    if made_here:
+        problems += [
+            f"{key}: is for a stage3 that is fetched, and stage3_url is one that is made here"
+            for key in ("stage3_keys", "stage3_sha256")
+            if key in values
+        ]
+    elif keys == [] and digest is None:
+        problems.append("stage3_keys: without a key, stage3_sha256 has to pin the stage3")
+    sync = values.get("sync")
+    if made_here and isinstance(sync, dict) and sync.get("method") != "none":
+        problems.append("sync: is for a stage3 that is fetched, and one that is made here has its own")
+    return problems + _missing_keys("stage3_keys", keys, root)
+
+
+def _linux_problems(values: Mapping[str, Any], root: Path) -> list[str]:
+    """What may be wrong with what verifies the kernel's source."""
+    url, keys = str(values.get("linux_url", "debian:")), values.get("linux_keys")
+    if _LINUX.fullmatch(url) and not is_git(url):
+        problems = []
+        if not keys and "linux_sha256" not in values:
+            problems.append("linux_sha256: a kernel tarball needs its sha256 here, or linux_keys that may sign it")
+    else:
+        problems = [
+            f"{key}: is for a tarball, and linux_url is none" for key in ("linux_sha256", "linux_keys") if key in values
+        ]
+    return problems + _missing_keys("linux_keys", keys, root)
+
+
+def _missing_keys(key: str, entries: Any, root: Path) -> list[str]:
+    """The files of a list of OpenPGP keys that are not there."""
+    return [
+        f"{key}: {entry}: there is no such file"
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, str) and not re.fullmatch(r"[0-9A-Fa-fx ]*", entry) and not (root / entry).is_file()
+    ]
+
+
+def _twice(overlays: Any) -> list[str]:
+    """The overlays of a list that are there twice."""
+    entries = overlays if isinstance(overlays, list) else []
+    urls = [str(entry.get("url") if isinstance(entry, dict) else entry) for entry in entries]
+    return [f"overlays: {url}: stands twice" for url in dict.fromkeys(urls) if urls.count(url) > 1]
 
 
 def _available(folder: Path, prefix: str, name: str) -> str:
@@ -260,7 +348,8 @@ def _available(folder: Path, prefix: str, name: str) -> str:
 def _explain(detail: ErrorDetails) -> str:
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(where, Config.model_fields, n=1)
+        known = _NESTED.get(str(detail["loc"][0]), Config) if len(detail["loc"]) > 1 else Config
+        close = difflib.get_close_matches(str(detail["loc"][-1]), known.model_fields, n=1)
         return f"{where}: no such key" + (f"; did you mean {close[0]}?" if close else "")
     if detail["type"] == "value_error":
         return f"{where}: {detail['ctx']['error']}"

@@ -4,65 +4,28 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from alchemy import archive
 from alchemy.context import Context
-from alchemy.errors import BuildError, UserError, VerificationError
+from alchemy.download import fetch, file_name, require_online
+from alchemy.errors import UserError, VerificationError
 
-_ATTEMPTS = 4
-_TIMEOUT = (15, 60)  # seconds: to connect, between two packets
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 def download(context: Context, url: str, folder: Path, sha256: str) -> Path:
-    """Fetches a http, https or file URL into `folder`, under its own name.
+    """Fetches a file into `folder`, under its own name.
 
-    Raises UserError when the server refuses, BuildError when it can't be reached, VerificationError when the content
-    isn't that of `sha256`. Only a file that is whole and right stays.
+    Raises VerificationError when the content isn't that of `sha256`, and what download.fetch raises.
     """
-    path = folder / Path(unquote(urlsplit(url).path)).name
-    with context.log.step(f"fetching {url}"):
-        try:
-            if urlsplit(url).scheme == "file":
-                shutil.copyfile(unquote(urlsplit(url).path), path)
-            else:
-                _get(context, url, path)
-        except BaseException as error:
-            path.unlink(missing_ok=True)
-            if not isinstance(error, FileNotFoundError):
-                raise
-            raise UserError(f"{url}: there is no such file") from error
-        found = archive.sha256(path)
-        if found != sha256:
-            path.unlink()
-            raise VerificationError(f"{url}: has the SHA-256 {found}, not {sha256}")
+    path = folder / file_name(url)
+    fetch(context, url, path)
+    found = archive.sha256(path)
+    if found != sha256:
+        path.unlink()
+        raise VerificationError(f"{url}: has the SHA-256 {found}, not {sha256}")
     return path
-
-
-def _get(context: Context, url: str, path: Path) -> None:
-    import requests  # costs 0.1 s to import, and most runs fetch nothing
-
-    for attempt in range(_ATTEMPTS):
-        try:
-            with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
-                if response.status_code in (401, 403, 404, 410):
-                    raise UserError(f"{url}: the server answers {response.status_code} {response.reason}")
-                response.raise_for_status()
-                with path.open("wb") as file:
-                    for block in response.iter_content(1 << 20):
-                        context.runner.check()
-                        file.write(block)
-            return
-        except requests.RequestException as error:
-            if attempt == _ATTEMPTS - 1:
-                raise BuildError(
-                    f"{url}: cannot be fetched: {error}", hint="check the network and the proxy"
-                ) from error
-            time.sleep(2**attempt)
-            context.runner.check()
 
 
 def python_source(context: Context, name: str, version: str, sha256: str, folder: Path) -> Path:
@@ -88,6 +51,7 @@ def debian_package(context: Context, suite: str, package: str, folder: Path, log
 
     The host's apt configuration gives the mirror and stays as it is; the archive's key gives the trust.
     """
+    require_online(context, f"debian:{package}")
     private = folder / "apt"
     for name in ("etc", "state/lists/partial", "cache/archives/partial"):
         (private / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The kernel: its source, its configuration, and the image built of them in the chroot."""
+"""The kernel: its configuration, and the image built of its source in the chroot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from alchemy import archive, fetch, stage3
+from alchemy import archive, stage3
 from alchemy.chroot import Chroot
 from alchemy.context import Context
 from alchemy.errors import UserError
@@ -19,45 +19,12 @@ IMAGE = "bzImage"
 RELEASE = "release"
 MODINFO = "modules.builtin.modinfo"
 
+# where the ramdisk is that goes inside, and how. What of it can be compressed is: neither that nor its cpio is packed
+# again, though the kernel's own compression passes over all.
+_RAMFS = "/mnt/initramfs.cpio"
+_EMBEDDED = {"INITRAMFS_SOURCE": f'"{_RAMFS}"', "INITRAMFS_COMPRESSION_NONE": "y"}
+
 _SYMBOL = re.compile(r"# CONFIG_(?P<unset>\w+) is not set|CONFIG_(?P<name>\w+)=(?P<value>.+)")
-
-
-def source_stage(context: Context) -> Stage:
-    """The stage that yields the kernel's source, as it was fetched."""
-    config = context.config
-    return Stage(
-        name="linux",
-        store=context.cache / "kernel",
-        inputs={
-            "linux_url": config.linux_url,
-            "kernel_ver": config.kernel_ver,
-            "linux_sha256": config.linux_sha256 or "",
-            "suite": stage3.suite(context),
-        },
-        build=lambda output: _fetch(context, output),
-        external=True,
-    )
-
-
-def _fetch(context: Context, output: Path) -> None:
-    url = context.config.linux_url
-    if not url.startswith("debian:"):
-        fetch.download(context, url, output, context.config.linux_sha256 or "")
-        return
-    package = url.removeprefix("debian:")
-    wanted = package if context.config.kernel_ver == "latest" else f"{package}={context.config.kernel_ver}"
-    log = context.logfile("linux")
-    with context.log.step(f"linux: fetching {wanted}"):
-        deb = fetch.debian_package(context, stage3.suite(context), wanted, output, log)
-        unpacked = output / "unpacked"
-        context.runner.run(["dpkg-deb", "--extract", deb, unpacked], log=log, what=f"unpacking {deb.name}")
-        tarball = next((unpacked / "usr" / "src").glob("linux-source-*.tar.*"), None)
-        if tarball is None:
-            raise UserError(f"linux_url: Debian's {package} holds no kernel source", hint="try linux-source-6.12")
-        tarball.rename(output / tarball.name)
-        (output / "debian-version").write_text(deb.name.split("_")[1] + "\n", encoding="ascii")
-        archive.remove(unpacked)
-        deb.unlink()
 
 
 def stage(context: Context, source: Stage, tools: Stage) -> Stage:
@@ -76,21 +43,37 @@ def stage(context: Context, source: Stage, tools: Stage) -> Stage:
     )
 
 
+def embedded_stage(context: Context, source: Stage, tools: Stage, compiled: Stage, disk: Stage, ramfs: str) -> Stage:
+    """The stage that yields the same with a ramdisk inside: the file `ramfs` of the output of `disk`.
+
+    The objects of the `compiled` kernel are linked anew, and only those that know of the ramdisk are compiled.
+    """
+    return Stage(
+        name="embedded",
+        store=compiled.store,
+        inputs=compiled.inputs,
+        needs=(tools, source, compiled, disk),
+        build=lambda output: _build(context, source, tools, output, disk.output / ramfs),
+    )
+
+
 def _configs(context: Context) -> list[Path]:
     folder = context.root / "kernels"
     fragments = [folder / "fragments" / name for name in context.config.kernel_fragments]
     return [folder / context.config.kernel_conf, *fragments]
 
 
-def _build(context: Context, source: Stage, tools: Stage, output: Path) -> None:
-    log = context.logfile("kernel")
-    tree = _unpacked(context, source)
-    requested = read_config(_configs(context))
+def _build(context: Context, source: Stage, tools: Stage, output: Path, ramfs: Path | None = None) -> None:
+    name = "embedded" if ramfs else "kernel"
+    log = context.logfile(name)
+    tree = _unpacked(context, source, log)
+    requested = read_config(_configs(context)) | (_EMBEDDED if ramfs else {})
     ccache = context.cache / "ccache"
     ccache.mkdir(exist_ok=True)
     chroot = dataclasses.replace(
         stage3.tools(tools),
         binds={"/mnt/linux": tree, "/mnt/ccache": ccache},
+        ro_binds={_RAMFS: ramfs} if ramfs else {},
         env={
             "CCACHE_DIR": "/mnt/ccache",
             "CCACHE_BASEDIR": "/mnt/linux",
@@ -104,10 +87,13 @@ def _build(context: Context, source: Stage, tools: Stage, output: Path) -> None:
         },
     )
     (tree / ".config.requested").write_text("".join(f"{line(*item)}\n" for item in requested.items()), encoding="ascii")
-    with context.log.step("kernel: configuring"):
+    if ramfs:
+        # make would keep the copy of another ramdisk, if that was made later than this one
+        (tree / "usr" / "initramfs_inc_data").unlink(missing_ok=True)
+    with context.log.step(f"{name}: configuring"):
         _make(context, chroot, "allnoconfig", log)
         check(requested, read_config([tree / ".config"]), _configs(context))
-    with context.log.step("kernel: compiling"):
+    with context.log.step(f"{name}: {'linking' if ramfs else 'compiling'}"):
         _make(context, chroot, IMAGE, log)
     shutil.copy(tree / "arch/x86/boot" / IMAGE, output / IMAGE)
     shutil.copy(tree / ".config", output / "config")
@@ -120,7 +106,7 @@ def _make(context: Context, chroot: Chroot, target: str, log: Path) -> None:
     context.runner.run(chroot.argv(command), log=log, what=f"kernel: make {target}")
 
 
-def _unpacked(context: Context, source: Stage) -> Path:
+def _unpacked(context: Context, source: Stage, log: Path) -> Path:
     """The source tree, kept between builds, so that a new version string compiles next to nothing."""
     tree = context.work / "kernel" / source.output.name
     identity = tree / ".alchemy-source"
@@ -131,7 +117,7 @@ def _unpacked(context: Context, source: Stage) -> Path:
     with context.log.step(f"kernel: unpacking {tarball.name}"), archive.complete(tree) as folder:
         context.runner.run(
             ["tar", "--extract", "--strip-components=1", "--no-same-owner", "--directory", folder, "--file", tarball],
-            log=context.logfile("kernel"),
+            log=log,
             what=f"unpacking {tarball.name}",
         )
         (folder / identity.name).write_text(source.identity or "", encoding="ascii")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
+from alchemy import archive, disk
 from alchemy.context import Context
 from alchemy.errors import UserError
+
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -24,25 +28,49 @@ def exclusive(context: Context) -> Iterator[None]:
         yield
 
 
+def remove(folder: Path) -> None:
+    """Removes a folder whose lock is held. The lock goes last: until then no other build begins there."""
+    for path in folder.iterdir():
+        if path.name != _LOCK:
+            archive.remove(path)
+    (folder / _LOCK).unlink()
+    # it is not empty if another build has begun just now
+    with suppress(OSError):
+        folder.rmdir()
+
+
 @contextmanager
 def _hold(folder: Path) -> Iterator[None]:
-    path = folder / ".lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
-    except OSError as error:
-        raise UserError(
-            f"{error.filename}: {error.strerror}", hint="see work_dir and cache_dir of config.yml"
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise UserError(
-                f"{folder}: in use by process {file.read().strip() or '?'}", hint="wait for that build, or stop it"
-            ) from None
+    path = folder / _LOCK
+    with _locked(path) as file:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _locked(path: Path) -> TextIO:
+    """The file, made if need be and locked. Raises UserError, which names the holder, when it is locked already."""
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("a+", encoding="ascii")
+        except OSError as error:
+            if error.errno in disk.FULL:
+                raise
+            raise UserError(
+                f"{error.filename}: {error.strerror}", hint="see work_dir and cache_dir of config.yml"
+            ) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with file:
+                file.seek(0)
+                raise UserError(
+                    f"{path.parent}: in use by process {file.read().strip() or '?'}",
+                    hint="wait for that build, or stop it",
+                ) from None
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        # its last holder has removed it: who comes next would lock another
+        file.close()

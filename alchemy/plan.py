@@ -2,37 +2,87 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from alchemy import image, kernel, ramfs, rootfs, stage3, system
+from alchemy import (
+    follow,
+    gentoo,
+    image,
+    kernel,
+    linux,
+    lockfile,
+    logs,
+    overlays,
+    pins,
+    ramfs,
+    rootfs,
+    stage3,
+    sync,
+    system,
+    toolbox,
+)
 from alchemy.context import Context
+from alchemy.log import State
 from alchemy.stage import Stage
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages by name, each behind those it needs."""
+    """The stages by name, each behind those it needs. `trees` are those that yield repositories of ebuilds."""
 
     stages: dict[str, Stage]
+    trees: tuple[Stage, ...] = ()
 
     def __getitem__(self, name: str) -> Stage:
         return self.stages[name]
 
 
+def sources(context: Context) -> list[pins.Source]:
+    """What the configuration leaves open."""
+    asked = (gentoo.pointer(context), sync.source(context), overlays.source(context), linux.source(context))
+    return [source for source in asked if source is not None]
+
+
+def look(context: Context) -> None:
+    """Looks up what the configuration leaves open: the plan that is made next is about the answers."""
+    pins.look(context, sources(context))
+
+
 def create(context: Context) -> Plan:
     """The plan of a build. Reads the repository, and starts nothing."""
-    base = stage3.stage(context)
-    tools = stage3.tools_stage(context, base)
-    source = kernel.source_stage(context)
-    tree = system.stage(context, base)
+    base = _pinned(context, stage3.stage(context))
+    fetched = filter(None, [sync.stage(context, base), overlays.stage(context)])
+    trees = tuple(_pinned(context, stage) for stage in fetched)
+    tools = toolbox.stage(context, base, trees)
+    source = _pinned(context, linux.stage(context))
+    tree = system.stage(context, base, trees)
     compiled = kernel.stage(context, source, tools)
-    root = rootfs.stage(context, tree, tools)
-    disk = ramfs.stage(context, tree, compiled, root, tools)
-    files = image.stage(context, compiled, tree, disk, {"stage3": base, "linux": source})
-    return Plan({stage.name: stage for stage in (base, tools, source, tree, compiled, root, disk, files)})
+    packages = rootfs.packages_stage(context, tree, tools)
+    identity = rootfs.identity_stage(context, tree, tools)
+    disk = ramfs.stage(context, tree, compiled, packages, identity, tools)
+    stages = [base, *trees, tools, source, tree, compiled, packages, identity, disk]
+    booted = compiled
+    if context.config.embed_ramfs:
+        booted = kernel.embedded_stage(context, source, tools, compiled, disk, ramfs.RAMFS)
+        stages.append(booted)
+    stages.append(image.stage(context, booted, tree, disk, (base, *trees, source)))
+    _check_lock(context, stages)
+    return Plan({stage.name: stage for stage in stages}, trees)
+
+
+def _pinned(context: Context, stage: Stage) -> Stage:
+    """The stage with what the lock says that it has to yield."""
+    locked = context.lock.get(stage.name)
+    return dataclasses.replace(stage, pinned=locked.digest) if locked else stage
+
+
+def _check_lock(context: Context, stages: Iterable[Stage]) -> None:
+    if context.lock:
+        lockfile.check(context.root, context.lock, {stage.name: stage.inputs for stage in stages if stage.external})
 
 
 def realize(context: Context, targets: Iterable[Stage]) -> None:
@@ -40,9 +90,13 @@ def realize(context: Context, targets: Iterable[Stage]) -> None:
 
     The first failure stops all others and is raised; so does Ctrl-C. What was complete by then stays.
     """
-    with ThreadPoolExecutor(max_workers=16) as pool:
+    wanted = list(targets)
+    states: dict[str, State] = {
+        stage.name: "fresh" if stage.fresh else "waiting" for stage in _with_needs(wanted).values()
+    }
+    with context.log.build(states), ThreadPoolExecutor(max_workers=16) as pool:
         work = _Work(context, pool)
-        futures = [work.begin(target) for target in targets]
+        futures = [work.begin(target) for target in wanted]
         try:
             for future in futures:
                 future.result()
@@ -51,6 +105,14 @@ def realize(context: Context, targets: Iterable[Stage]) -> None:
             raise
         if work.failure is not None:
             raise work.failure
+
+
+def _with_needs(stages: Iterable[Stage]) -> dict[str, Stage]:
+    """The stages by name, each behind those that it needs."""
+    found: dict[str, Stage] = {}
+    for stage in stages:
+        found |= {**_with_needs(stage.needs), stage.name: stage}
+    return found
 
 
 class _Work:
@@ -78,8 +140,7 @@ class _Work:
         if self.failure is not None:
             raise self.failure
         try:
-            self._context.logfile(stage.name).unlink(missing_ok=True)
-            stage.make()
+            self._make(stage)
         except BaseException as error:
             # the other stage that runs beside this one has to end too, or the user waits for its hour
             with self._lock:
@@ -87,7 +148,14 @@ class _Work:
                 self.failure = self.failure or error
             if first:
                 self._context.runner.stop()
+                logs.failed(self._context, stage.name, error)
             raise self.failure from None
+
+    def _make(self, stage: Stage) -> None:
+        log = self._context.logfile(stage.name)
+        log.unlink(missing_ok=True)
+        with self._context.log.stage(stage.name), follow.following(self._context.log, stage.name, log, stage.progress):
+            stage.make()
 
     def _all(self, needs: Iterable[Stage]) -> None:
         for future in [self.begin(need) for need in needs]:

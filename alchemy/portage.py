@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from alchemy import archive, fetch
 from alchemy.chroot import Chroot
 from alchemy.context import Context
+from alchemy.repositories import FOLDER, Repositories
 
 BINPKGS = "/var/cache/binpkgs"
 DISTFILES = "/var/cache/distfiles"
-REPOSITORIES = "/var/db/repos"
 USER_DISTFILES = "/mnt/distfiles"
-
-# the tree behind stage3_url: debian:, which no other stage3 is given
-EMBEDDED = "embedded"
+BINPKG_SUFFIX = ".gpkg.tar"
 
 # What Portage itself does not compare when it decides whether a binary package fits.
 _KEYED_BY = ("ARCH", "CHOST", "CFLAGS", "CXXFLAGS", "LDFLAGS")
@@ -27,7 +25,18 @@ _KEYED_BY = ("ARCH", "CHOST", "CFLAGS", "CXXFLAGS", "LDFLAGS")
 # An atom as a package set has it (PMS 8.3.1), without blocks and conditionals.
 _ATOM = re.compile(r"(?:[<>]=?|=|~)?[a-z0-9][\w+.-]*/[A-Za-z0-9_][\w+.-]*\*?(?::[\w+./*=-]+)?(?:\[[\w+@,?!=()-]+\])?")
 
+# what emerge says when it begins with a package
+PROGRESS = re.compile(r">>> Emerging (?:binary )?\((?P<number>\d+) of (?P<total>\d+)\) (?P<name>[^\s:]+)")
+
 _RECORDS = ".ebuilds.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that a package is built from, with its SHA-512."""
+
+    name: str
+    sha512: str
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class Package:
     use: tuple[str, ...]
     licence: str
     size: int
+    sources: tuple[Source, ...] = ()
 
     @property
     def atom(self) -> str:
@@ -49,16 +59,6 @@ class Package:
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
-
-
-def overlays(context: Context) -> dict[str, Path]:
-    """The repositories of overlays/ that this build may use, by name. The embedded tree is for its own stage3 only."""
-    found = {}
-    for file in sorted((context.root / "overlays").glob("*/profiles/repo_name")):
-        name = file.read_text(encoding="utf-8").strip()
-        if name != EMBEDDED or context.config.stage3_url.startswith("debian:"):
-            found[name] = file.parent.parent
-    return found
 
 
 def read_set(path: Path) -> list[str]:
@@ -70,8 +70,8 @@ def read_set(path: Path) -> list[str]:
     return atoms
 
 
-def configure(context: Context, chroot: Chroot, atoms: Iterable[str]) -> None:
-    """Writes /etc/portage of a chroot: ours over what the stage3 brought along."""
+def configure(context: Context, chroot: Chroot, repositories: Repositories, atoms: Iterable[str]) -> None:
+    """Writes /etc/portage of a chroot: ours over what the stage3 brought along, which `repositories` come over."""
     target = chroot / "etc/portage"
     ours = context.root / "etc" / "portage"
     make_conf = target / "make.conf"
@@ -79,23 +79,46 @@ def configure(context: Context, chroot: Chroot, atoms: Iterable[str]) -> None:
         ours / "make.conf.j2",
         stage3=make_conf.read_text(encoding="utf-8") if make_conf.exists() else "",
         jobs=context.config.jobs,
-        gentoo_mirrors="",
         accept_licenses=context.config.accept_licenses,
     )
     make_conf.write_text(rendered, encoding="utf-8")
     repos_conf = archive.render(
-        ours / "repos.conf.j2", overlays=[name for name in overlays(context) if name != EMBEDDED]
+        ours / "repos.conf.j2", main=repositories.main, overlays=repositories.overlays, folder=FOLDER
     )
-    for folder in ("repos.conf", "package.use", "sets"):
-        (target / folder).mkdir(parents=True, exist_ok=True)
-    (target / "repos.conf" / "alchemy.conf").write_text(repos_conf, encoding="utf-8")
-    (target / "package.use" / "alchemy").write_text(
-        (ours / "package.use").read_text(encoding="utf-8"), encoding="utf-8"
-    )
-    (target / "sets" / "alchemy").write_text("".join(f"{atom}\n" for atom in atoms), encoding="utf-8")
+    if repositories.main is not None:
+        # what the stage3 says of its repositories is of another tree
+        archive.remove(target / "repos.conf")
+        archive.remove(chroot / "usr/share/portage/config/repos.conf")
+    _write(target / "repos.conf" / "alchemy.conf", repos_conf)
+    # those of the stage3 are not what the configuration names
+    archive.remove(target / "binrepos.conf")
+    configure_binhosts(context, chroot)
+    # USE flags, keywords, masks …: portage(5) has the names
+    for path in sorted(ours.glob("package.*")):
+        _write(target / path.name / "alchemy", path.read_text(encoding="utf-8"))
+    _write(target / "sets" / "alchemy", "".join(f"{atom}\n" for atom in atoms))
     mirror = _debian_mirror(context)
     if mirror:
         (target / "mirrors").write_text(f"debian {mirror}\n", encoding="utf-8")
+
+
+def configure_binhosts(context: Context, chroot: Chroot, *, frozen: bool = False) -> None:
+    """Tells Portage in a chroot of the hosts of binary packages. `frozen`, it goes by the list that it has fetched."""
+    conf = chroot / "etc/portage/binrepos.conf/alchemy.conf"
+    template = context.root / "etc" / "portage" / "binrepos.conf.j2"
+    if context.config.binhosts:
+        _write(conf, archive.render(template, binhosts=context.config.binhosts, frozen=frozen))
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file into a folder that a stage3 may have as a file, where Portage takes either: that is kept in it."""
+    if path.parent.is_file():
+        kept = path.parent.read_text(encoding="utf-8")
+        path.parent.unlink()
+        path.parent.mkdir()
+        (path.parent / "stage3").write_text(kept, encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _debian_mirror(context: Context) -> str | None:
@@ -104,17 +127,23 @@ def _debian_mirror(context: Context) -> str | None:
     return sources[0].split()[1].rstrip("/") if sources else None
 
 
-def package_cache(context: Context, chroot: Chroot, log: Path) -> Path:
-    """The folder of binary packages that fit this chroot, made if need be."""
+def package_cache(context: Context, chroot: Chroot, log: Path, *, apart: str = "") -> Path:
+    """The folder of binary packages that fit this chroot, made if need be; with `apart` another one of that name, for
+    who builds while others do."""
     values = context.runner.capture(chroot.argv(["portageq", "envvar", "-v", *_KEYED_BY]), log=log)
     compilers = context.runner.capture(
         chroot.argv(["sh", "-c", "gcc -dumpfullversion; getconf GNU_LIBC_VERSION"]), log=log
     )
-    profile = (chroot / "etc/portage/make.profile").readlink()
+    profile = _profile(chroot / "etc/portage/make.profile")
     key = hashlib.sha256(f"{values}{compilers}{profile}".encode()).hexdigest()[:16]
-    folder = context.cache / "packages" / key
+    folder = context.cache / "packages" / (f"{key}-{apart}" if apart else key)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _profile(path: Path) -> str:
+    """What names the profile: a link, or a folder with a file `parent` as Funtoo has it."""
+    return str(path.readlink()) if path.is_symlink() else archive.digest(path)
 
 
 def drop_stale(packages: Path, repositories: Iterable[Path]) -> list[str]:
@@ -129,8 +158,8 @@ def drop_stale(packages: Path, repositories: Iterable[Path]) -> list[str]:
     stale = sorted(name for name, value in now.items() if name in before and before[name] != value)
     for name in stale:
         category, version = name.split("/")
-        for file in (packages / category).glob(f"*/{version}*.gpkg.tar"):
-            if re.fullmatch(rf"{re.escape(version)}(-\d+)?\.gpkg\.tar", file.name):
+        for file in (packages / category).glob(f"*/{version}*{BINPKG_SUFFIX}"):
+            if re.fullmatch(rf"{re.escape(version)}(-\d+)?{re.escape(BINPKG_SUFFIX)}", file.name):
                 file.unlink()
     return stale
 
@@ -174,6 +203,20 @@ def _inherited(repository: Path, file: Path) -> list[Path]:
     return sorted(found)
 
 
+def without_binary(root: Path, packages: Path) -> list[str]:
+    """The packages installed in a root, as `category/name-version`, of which there is no binary package."""
+    found = []
+    for folder in sorted((root / "var/db/pkg").glob("*/*")):
+        category, version = folder.parent.name, folder.name
+        if version.startswith("-"):
+            # what a killed merge leaves
+            continue
+        name, _ = split_version(version)
+        if not any((packages / category / name).glob(f"{version}-*{BINPKG_SUFFIX}")):
+            found.append(f"{category}/{version}")
+    return found
+
+
 def installed(root: Path) -> list[Package]:
     """The packages in the database of a root (/var/db/pkg, PMS 'installed package database'), sorted."""
     packages = []
@@ -198,6 +241,30 @@ def installed(root: Path) -> list[Package]:
             )
         )
     return packages
+
+
+def with_sources(packages: Iterable[Package], repositories: Mapping[str, Path]) -> list[Package]:
+    """The packages with the files they are built from, as the Manifests of the repositories list them (GLEP 74)."""
+    return [
+        replace(package, sources=_sources(repositories[package.repository], package))
+        if package.repository in repositories
+        else package
+        for package in packages
+    ]
+
+
+def _sources(repository: Path, package: Package) -> tuple[Source, ...]:
+    """Those of a package's Manifest; where the repository has several versions of it, those named after this one."""
+    folder = repository / package.category / package.name
+    found = []
+    for line in archive.lines(folder / "Manifest") if (folder / "Manifest").exists() else ():
+        kind, name, _, *digests = line.split()
+        if kind == "DIST":
+            found.append(Source(name, dict(zip(digests[::2], digests[1::2], strict=True)).get("SHA512", "")))
+    if len(list(folder.glob("*.ebuild"))) > 1:
+        version = re.sub(r"-r\d+$", "", package.version)
+        found = [source for source in found if version in source.name]
+    return tuple(sorted(found, key=lambda source: source.name))
 
 
 def split_version(full: str) -> tuple[str, str]:

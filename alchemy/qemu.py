@@ -20,7 +20,7 @@ class Direct:
     """What QEMU loads by itself, in place of PXE."""
 
     kernel: Path
-    ramfs: Path
+    ramfs: Path | None
     cmdline: str
 
 
@@ -48,7 +48,8 @@ def argv(machine: Machine) -> list[str]:
         "-device", "virtio-net-pci,netdev=pxe",
     ]  # fmt: skip
     direct = machine.direct
-    loaded = ["-kernel", direct.kernel, "-initrd", direct.ramfs, "-append", direct.cmdline] if direct else []
+    ramfs = ["-initrd", direct.ramfs] if direct and direct.ramfs else []
+    loaded = ["-kernel", direct.kernel, *ramfs, "-append", direct.cmdline] if direct else []
     return [
         "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none",
         "-machine", "q35", *(["-accel", "kvm", "-cpu", "host"] if machine.kvm else ["-accel", "tcg", "-cpu", "max"]),
@@ -86,9 +87,8 @@ def direct(context: Context, cmdline: str) -> Direct:
     script = (context.bin / image.BOOT_SCRIPT).read_text(encoding="utf-8").splitlines()
     words = next(line for line in script if line.startswith("kernel ")).split()
     given = [word for word in words[2:] if not word.startswith("initrd=")]
-    return Direct(
-        context.bin / context.config.image_name, context.bin / context.config.ramfs_name, " ".join([*given, cmdline])
-    )
+    kernel, *ramfs = (context.bin / name for name in image.booted(context))
+    return Direct(kernel, ramfs[0] if ramfs else None, " ".join([*given, cmdline]))
 
 
 def kvm_works(context: Context) -> bool:

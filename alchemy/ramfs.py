@@ -1,7 +1,7 @@
-"""The ramdisk: cpio archives behind each other, of the preliminary init, of firmware, and of the system's squashfs.
+"""The ramdisk: cpio archives behind each other, of the preliminary init, of firmware, and of the system's two squashfs.
 
 The kernel unpacks concatenated archives, each compressed or not (its Documentation/driver-api/early-userspace/
-buffer-format.rst). The squashfs is compressed already and stays as it is; so a change of the init repacks a megabyte.
+buffer-format.rst). The squashfs are compressed already and stay as they are: a change of the init repacks a megabyte.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from alchemy.stage import Stage
 
 RAMFS = "ramfs"
 FIRMWARE = "firmware.json"
+UNPACKED = "unpacked"
 
 # what of chroot/ goes into the preliminary environment, and what packs it
 _EARLY = ("init", "early")
@@ -25,9 +26,9 @@ _PACK = "pack-ramfs.sh"
 _COMPRESSION = {"xz": "xz --check=crc32 --lzma2=preset=6e", "zstd": "zstd -19"}
 
 
-def stage(context: Context, tree: Stage, compiled: Stage, root: Stage, tools: Stage) -> Stage:
-    """The stage that yields the ramdisk, and the list of firmware in it. `compiled` is the kernel, which says what
-    firmware it asks for."""
+def stage(context: Context, tree: Stage, compiled: Stage, packages: Stage, identity: Stage, tools: Stage) -> Stage:
+    """The stage that yields the ramdisk, the list of firmware in it, and how many bytes it unpacks to. `compiled` is
+    the kernel, which says what firmware it asks for."""
     return Stage(
         name="ramfs",
         store=context.cache / "stages",
@@ -38,16 +39,18 @@ def stage(context: Context, tree: Stage, compiled: Stage, root: Stage, tools: St
             "epoch": str(context.epoch),
             "script": archive.digest(Path(__file__), Path(firmware.__file__)),
         },
-        needs=(tree, compiled, root, tools),
-        build=lambda output: _build(context, tree, compiled, root, tools, output),
+        needs=(tree, compiled, packages, identity, tools),
+        build=lambda output: _build(context, tree, compiled, packages, identity, tools, output),
     )
 
 
-def _build(context: Context, tree: Stage, compiled: Stage, root: Stage, tools: Stage, output: Path) -> None:
+def _build(
+    context: Context, tree: Stage, compiled: Stage, packages: Stage, identity: Stage, tools: Stage, output: Path
+) -> None:
     early = output / "early"
     early.mkdir()
-    shutil.copy(context.root / "chroot" / "init", early / "init")
-    shutil.copytree(context.root / "chroot" / "early", early / "early")
+    for name in _EARLY:
+        archive.merge(context.root / "chroot" / name, early / name)
     shutil.copy(tree.output / system.ROOT / "usr/bin/busybox", early / "busybox")
     chosen = output / "firmware"
     chosen.mkdir()
@@ -58,13 +61,16 @@ def _build(context: Context, tree: Stage, compiled: Stage, root: Stage, tools: S
             f"/mnt/{_PACK}": context.root / "chroot" / _PACK,
             "/mnt/early": early,
             "/mnt/firmware": chosen,
-            "/mnt/system": root.output / rootfs.SQUASHFS,
+            f"/mnt/system/{rootfs.PACKAGES}": packages.output / rootfs.PACKAGES,
+            f"/mnt/system/{rootfs.IDENTITY}": identity.output / rootfs.IDENTITY,
         },
         binds={"/mnt/out": output},
     )
     command = ["bash", f"/mnt/{_PACK}", _COMPRESSION[context.config.compression], str(context.epoch)]
     with context.log.step("ramfs: packing"):
         context.runner.run(packing.argv(command), log=context.logfile("ramfs"), what=f"chroot/{_PACK}")
+    held = [early, chosen, packages.output / rootfs.PACKAGES, identity.output / rootfs.IDENTITY]
+    (output / UNPACKED).write_text(f"{sum(map(archive.size, held))}\n", encoding="ascii")
     archive.remove(early)
     archive.remove(chosen)
 
@@ -73,4 +79,4 @@ def _choose_firmware(context: Context, tree: Stage, compiled: Stage, target: Pat
     configured = context.config.firmware
     patterns = configured or firmware.asked_for(compiled.output / kernel.MODINFO)
     copied, missing = firmware.copy(tree.output / system.FIRMWARE, patterns, target, required=bool(configured))
-    archive.write_json(listing, {"files": copied, "missing": missing})
+    archive.write_json(listing, {"files": copied, "missing": missing, "size": archive.size(target)})

@@ -1,4 +1,7 @@
-"""The root file system: the system's tree with our etc/ and an identity, packed as a squashfs."""
+"""The root file system: the packages as one squashfs, and what makes them Alchemy Linux as another to lie over it.
+
+Packing the packages is what takes time, and a changed file of etc/ or another version has them packed no more.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from alchemy import archive, stage3, system
+from alchemy import archive, layer, shares, stage3, system
 from alchemy.chroot import Chroot
 from alchemy.context import Context
 from alchemy.stage import Stage
 
-SQUASHFS = "system.squashfs"
+PACKAGES = "packages.squashfs"
+IDENTITY = "identity.squashfs"
+WEIGHTS = "weights.json"
 
 # xz with 1 MB blocks and the x86 filter is the smallest, zstd the quicker to read.
 _COMPRESSION = {
@@ -21,11 +26,28 @@ _COMPRESSION = {
 }
 
 
-def stage(context: Context, tree: Stage, tools: Stage) -> Stage:
-    """The stage that yields the squashfs of the running system."""
+def packages_stage(context: Context, tree: Stage, tools: Stage) -> Stage:
+    """The stage that yields the squashfs of the packages, and how much of it each of them is."""
+    return Stage(
+        name="packages",
+        store=context.cache / "stages",
+        inputs={**_packing_inputs(context), "shares": archive.digest(Path(shares.__file__))},
+        needs=(tree, tools),
+        build=lambda output: _build_packages(context, tree, tools, output),
+    )
+
+
+def _build_packages(context: Context, tree: Stage, tools: Stage, output: Path) -> None:
+    root = tree.output / system.ROOT
+    pack(context, stage3.tools(tools), root, output / PACKAGES)
+    archive.write_json(output / WEIGHTS, shares.weigh(root, tree.output / system.DATABASE))
+
+
+def identity_stage(context: Context, tree: Stage, tools: Stage) -> Stage:
+    """The stage that yields the squashfs of what lies over the packages: etc/, the version, the admin user."""
     config = context.config
     return Stage(
-        name="rootfs",
+        name="identity",
         store=context.cache / "stages",
         inputs={
             "etc": archive.digest(*_etc(context)),
@@ -37,13 +59,20 @@ def stage(context: Context, tree: Stage, tools: Stage) -> Stage:
             "password": _fingerprint(config.password.get_secret_value() if config.password else ""),
             "ssh_keys": "\n".join(config.ssh_keys),
             "command_keys": "\n".join(config.command_keys),
-            "compression": config.compression,
-            "epoch": str(context.epoch),
-            "script": archive.digest(Path(__file__)),
+            "layer": archive.digest(Path(layer.__file__)),
+            **_packing_inputs(context),
         },
         needs=(tree, tools),
-        build=lambda output: _build(context, tree, tools, output),
+        build=lambda output: _build_identity(context, tree, tools, output),
     )
+
+
+def _packing_inputs(context: Context) -> dict[str, str]:
+    return {
+        "compression": context.config.compression,
+        "epoch": str(context.epoch),
+        "script": archive.digest(Path(__file__)),
+    }
 
 
 def _etc(context: Context) -> list[Path]:
@@ -56,38 +85,40 @@ def _fingerprint(password: str) -> str:
     return hashlib.scrypt(password.encode(), salt=b"alchemy", n=2**14, r=8, p=1, dklen=16).hex() if password else ""
 
 
-def _build(context: Context, tree: Stage, tools: Stage, output: Path) -> None:
-    log = context.logfile("rootfs")
-    work = context.work / "rootfs"
+def _build_identity(context: Context, tree: Stage, tools: Stage, output: Path) -> None:
+    log = context.logfile("identity")
+    work = context.work / "identity"
     archive.remove(work)
     work.mkdir(parents=True)
-    with context.log.step("rootfs: setting up"):
+    with context.log.step("identity: setting up"):
         context.runner.run(
             ["cp", "--archive", "--reflink=auto", tree.output / system.ROOT, work / "root"],
             log=log,
             what="copying the system",
         )
         for path in _etc(context):
-            context.runner.run(
-                ["cp", "--recursive", "--preserve=mode", "--no-dereference", path, work / "root" / "etc"], log=log
-            )
-        _write_identity(context, tools, work / "identity")
+            archive.merge(path, work / "root" / "etc" / path.name)
+        _write_identity(context, tools, work / "given")
         inside = Chroot(
             work / "root",
             writable=True,
-            ro_binds={"/mnt/chroot": context.root / "chroot", "/mnt/identity": work / "identity"},
+            ro_binds={"/mnt/chroot": context.root / "chroot", "/mnt/identity": work / "given"},
         )
         context.runner.run(inside.argv(["/bin/sh", "/mnt/chroot/setup.sh"]), log=log, what="chroot/setup.sh")
-        archive.remove(work / "identity")
-    with context.log.step(f"rootfs: packing {SQUASHFS}"):
-        packing = dataclasses.replace(
-            stage3.tools(tools), ro_binds={"/mnt/root": work / "root"}, binds={"/mnt/out": output}
-        )
-        command = ["mksquashfs", "/mnt/root", f"/mnt/out/{SQUASHFS}", *_COMPRESSION[context.config.compression]]
-        command += ["-reproducible", "-all-time", str(context.epoch), "-mkfs-time", str(context.epoch)]
-        command += ["-no-exports", "-no-progress", "-noappend", "-processors", str(context.config.jobs)]
-        context.runner.run(packing.argv(command), log=log, what=f"packing {SQUASHFS}")
+        (work / "layer").mkdir()
+        layer.difference(tree.output / system.ROOT, work / "root", work / "layer")
+    pack(context, stage3.tools(tools), work / "layer", output / IDENTITY)
     archive.remove(work)
+
+
+def pack(context: Context, tools: Chroot, folder: Path, squashfs: Path) -> None:
+    """Packs a folder as configured: the same bytes for the same files, whenever they were written."""
+    packing = dataclasses.replace(tools, ro_binds={"/mnt/root": folder}, binds={"/mnt/out": squashfs.parent})
+    command = ["mksquashfs", "/mnt/root", f"/mnt/out/{squashfs.name}", *_COMPRESSION[context.config.compression]]
+    command += ["-reproducible", "-all-time", str(context.epoch), "-mkfs-time", str(context.epoch)]
+    command += ["-no-exports", "-no-progress", "-noappend", "-processors", str(context.config.jobs)]
+    with context.log.step(f"{squashfs.stem}: packing"):
+        context.runner.run(packing.argv(command), log=context.logfile(squashfs.stem), what=f"packing {squashfs.name}")
 
 
 def _write_identity(context: Context, tools: Stage, folder: Path) -> None:
@@ -110,5 +141,5 @@ def _hash(context: Context, tools: Stage, password: str) -> str:
     salt = base64.b64encode(bytes.fromhex(_fingerprint(password)), altchars=b"./").decode()[:16]
     command = ["openssl", "passwd", "-6", "-salt", salt, "-stdin"]
     return context.runner.capture(
-        stage3.tools(tools).argv(command), stdin=password.encode(), log=context.logfile("rootfs"), what="hashing"
+        stage3.tools(tools).argv(command), stdin=password.encode(), log=context.logfile("identity"), what="hashing"
     )

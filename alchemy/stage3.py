@@ -1,11 +1,11 @@
-"""The stage3: a tarball that seeds the chroot. The embedded default is made here, out of Debian and real Portage."""
+"""The stage3: a tarball that seeds the chroot. It is fetched, or made here out of Debian and real Portage."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from alchemy import archive, chroot, fetch
-from alchemy.context import Context
+from alchemy import archive, chroot, download, fetch, gentoo, tarball
+from alchemy.context import EPOCH, Context
 from alchemy.stage import Stage
 
 PORTAGE = "3.0.83"
@@ -25,6 +25,23 @@ def suite(context: Context) -> str:
 
 def stage(context: Context) -> Stage:
     """The stage that yields the stage3 tarball."""
+    if context.config.stage3_url.startswith("debian:"):
+        return _debian_stage(context)
+    config, pin = context.config, gentoo.pin(context)
+    return Stage(
+        name="stage3",
+        store=context.cache / "stage3",
+        inputs={
+            "stage3_url": None if pin is None else pin["url"],
+            "stage3_keys": " ".join(config.stage3_keys or ()),
+            "stage3_sha256": config.stage3_sha256 or "",
+        },
+        build=lambda output: gentoo.fetch(context, pin or {}, output),
+        external=True,
+    )
+
+
+def _debian_stage(context: Context) -> Stage:
     return Stage(
         name="stage3",
         store=context.cache / "stage3",
@@ -40,6 +57,7 @@ def stage(context: Context) -> Stage:
 
 
 def _build_debian(context: Context, output: Path) -> None:
+    download.require_online(context, f"a stage3 of Debian {suite(context)}")
     log = context.logfile("stage3")
     temporary = context.work / "mmdebstrap"
     archive.remove(temporary)
@@ -55,7 +73,7 @@ def _build_debian(context: Context, output: Path) -> None:
         context.runner.run(
             chroot.host(command),
             log=log,
-            env={"TMPDIR": str(temporary), "SOURCE_DATE_EPOCH": str(context.epoch)},
+            env={"TMPDIR": str(temporary), "SOURCE_DATE_EPOCH": str(EPOCH)},
             what=f"making a stage3 of Debian {suite(context)}",
         )
         # mmdebstrap would compress as hard as can be, which takes minutes
@@ -65,27 +83,8 @@ def _build_debian(context: Context, output: Path) -> None:
 
 def unpack(context: Context, stage3: Stage, target: Path, log: Path) -> None:
     """Unpacks the stage3 into `target`, which must not exist."""
-    target.mkdir(parents=True)
-    context.runner.run(
-        ["tar", "--extract", "--zstd", "--numeric-owner", "--xattrs", "--xattrs-include=*.*",
-         "--directory", target, "--file", stage3.output / TARBALL],
-        log=log,
-        what="unpacking the stage3",
-    )  # fmt: skip
-
-
-def tools_stage(context: Context, stage3: Stage) -> Stage:
-    """The stage that yields the stage3 unpacked: the kernel, the squashfs and the ramfs are made with its programs."""
-    store = context.work / "tools"
-
-    def build(output: Path) -> None:
-        for other in store.iterdir():
-            if other != output:
-                archive.remove(other)
-        with context.log.step("unpacking the stage3"):
-            unpack(context, stage3, output / "root", context.logfile("tools"))
-
-    return Stage(name="tools", store=store, inputs={}, build=build, needs=(stage3,))
+    path = next(stage3.output.glob("*.tar.*"))
+    tarball.unpack(context, path, target, log, "the stage3")
 
 
 def tools(stage: Stage) -> chroot.Chroot:

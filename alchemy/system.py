@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 
-from alchemy import archive, closure, portage, stage3
+from alchemy import archive, buildroot, closure, increment, portage, repositories
 from alchemy.chroot import Chroot
 from alchemy.context import Context
-from alchemy.errors import BuildError, UserError
 from alchemy.stage import Stage
+
+NAME = "system"
 
 ROOT = "root"
 FIRMWARE = "firmware"
 PACKAGES = "packages.json"
+
+# Portage's database of the image: what a later build adds to begins with it
+DATABASE = "database"
+
+_SET_PREFIX = "packages."
+
+_INTO_IMAGE = ["--root=/image", "--sysroot=/", "--config-root=/", "--usepkgonly", "--binpkg-respect-use=y"]
 
 # What a package brings along for building and reading, and a node in RAM has no use for.
 _INSTALL_MASK = (
@@ -24,72 +31,85 @@ _INSTALL_MASK = (
     "/usr/share/bash-completion", "/usr/share/zsh", "/usr/share/fish", "/usr/lib/systemd",
 )  # fmt: skip
 
+# what decides, with this module, of what the image is made
+_CODE = (buildroot, portage, repositories, closure, increment)
+
 # What Portage itself leaves in the image. The manifest says what is installed.
-_TRACES = ("var/db/pkg", "var/lib/portage", "var/cache/edb", "var/log/portage", "var/log/emerge.log", "var/tmp/portage",
+_TRACES = ("var/lib/portage", "var/cache/edb", "var/log/portage", "var/log/emerge.log", "var/tmp/portage",
            "etc/portage", "etc/.updated", "tmp/portage")  # fmt: skip
 
 
-def stage(context: Context, base: Stage) -> Stage:
-    """The stage that yields the image tree, and the list of what is in it."""
-    sets = [context.root / "packages" / f"packages.{name}" for name in context.config.packages]
-    repositories = portage.overlays(context)
-    return Stage(
-        name="system",
+def stage(context: Context, base: Stage, trees: tuple[Stage, ...]) -> Stage:
+    """The stage that yields the image tree, and the list of what is in it. `trees` yield repositories of ebuilds."""
+    sets = [context.root / "packages" / f"{_SET_PREFIX}{name}" for name in context.config.packages]
+    tree = Stage(
+        name=NAME,
         store=context.cache / "stages",
         inputs={
             **{path.name: archive.digest(path) for path in sets},
-            **{f"overlays/{name}": archive.digest(path) for name, path in repositories.items()},
+            **{f"overlays/{name}": archive.digest(path) for name, path in repositories.local(context).items()},
             "etc/portage": archive.digest(context.root / "etc" / "portage"),
             "accept_licenses": " ".join(context.config.accept_licenses),
-            "script": archive.digest(Path(__file__), Path(portage.__file__), Path(closure.__file__)),
+            "binhosts": " ".join(context.config.binhosts),
+            "script": archive.digest(*(Path(module.__file__ or "") for module in _CODE), Path(__file__)),
         },
-        needs=(base,),
-        build=lambda output: _build(context, base, sets, output),
+        needs=(base, *trees),
+        build=lambda output: _build(context, base, trees, tree, output),
+        progress=portage.PROGRESS,
     )
+    return tree
 
 
-def chroot(context: Context) -> Chroot:
-    """The build chroot. It is made anew with each build, and kept until the next for a look with util.shell."""
-    distfiles = context.cache / "distfiles"
-    distfiles.mkdir(parents=True, exist_ok=True)
-    return Chroot(
-        root=context.work / "chroot",
-        writable=True,
-        binds={portage.DISTFILES: distfiles},
-        env={"SOURCE_DATE_EPOCH": str(context.epoch)},
-        ro_binds={
-            portage.USER_DISTFILES: context.root / "distfiles",
-            **{f"{portage.REPOSITORIES}/{name}": path for name, path in portage.overlays(context).items()},
-        },
-    )
+def folder(context: Context) -> Path:
+    """Where the build chroot is."""
+    return context.work / "chroot"
 
 
-def _build(context: Context, base: Stage, sets: list[Path], output: Path) -> None:
-    log = context.logfile("system")
-    try:
-        atoms = list(dict.fromkeys(atom for path in sets for atom in portage.read_set(path)))
-    except ValueError as error:
-        raise UserError(str(error), hint="one Portage atom a line, # begins a comment") from error
-    inside = prepare(context, base, atoms, log)
+def _build(context: Context, base: Stage, trees: tuple[Stage, ...], tree: Stage, output: Path) -> None:
+    sets = buildroot.read_sets(context, context.config.packages)
+    available = repositories.collect(context, trees)
+    inside = buildroot.prepare(context, base, folder(context), available, sets, NAME)
     image = output / ROOT
     image.mkdir()
-    with context.log.step("system: fetching the sources"):
-        _emerge(context, dataclasses.replace(inside, network=True), ["--usepkg", "--fetchonly", "@alchemy"], log)
-    with context.log.step(f"system: building {len(atoms)} packages and what they need"):
-        _emerge(context, inside, ["--usepkg", "@alchemy"], log)
-    inside = dataclasses.replace(
+    installing = dataclasses.replace(
         inside, binds={**inside.binds, "/image": image}, env={**inside.env, "INSTALL_MASK": " ".join(_INSTALL_MASK)}
     )
-    into_image = ["--root=/image", "--sysroot=/", "--config-root=/", "--usepkgonly", "--binpkg-respect-use=y"]
-    with context.log.step("system: installing into the image"):
-        _emerge(context, inside, [*into_image, "sys-apps/baselayout"], log)
-        _emerge(context, inside, [*into_image, "@alchemy"], log)
-    archive.write_json(output / PACKAGES, [package.as_json() for package in portage.installed(image)])
+    if not _add(context, installing, tree, image):
+        buildroot.build(context, inside, sets, NAME)
+        _pack_stage3(context, inside)
+        _install(context, installing)
+    packages = portage.with_sources(portage.installed(image), available.paths)
+    archive.write_json(output / PACKAGES, [package.as_json() for package in packages])
     with context.log.step("system: checking what the image needs"):
         closure.check(image)
     for trace in _TRACES:
         archive.remove(image / trace)
+    (image / "var/db/pkg").rename(output / DATABASE)
     _set_firmware_aside(image, output)
+
+
+def _add(context: Context, installing: Chroot, tree: Stage, image: Path) -> bool:
+    """Whether an earlier tree, with some packages more, has made the image."""
+    earlier = tree.earlier(_SET_PREFIX)
+    if earlier is None:
+        return False
+    parts = {earlier / ROOT: Path(), earlier / DATABASE: Path("var/db/pkg"), earlier / FIRMWARE: Path("lib/firmware")}
+    return increment.add(context, installing, parts, image, ["sys-apps/baselayout", "@alchemy"], _INTO_IMAGE)
+
+
+def _pack_stage3(context: Context, inside: Chroot) -> None:
+    """Makes binary packages of what the stage3 brought along, as the image is installed from those."""
+    lacking = portage.without_binary(inside.root, inside.binds[portage.BINPKGS])
+    if lacking:
+        with context.log.step(f"system: packing {len(lacking)} packages of the stage3"):
+            command = ["quickpkg", "--include-config=y", "--umask=0022", *(f"={package}" for package in lacking)]
+            context.runner.run(inside.argv(command), log=context.logfile(NAME), what="quickpkg")
+
+
+def _install(context: Context, installing: Chroot) -> None:
+    with context.log.step("system: installing into the image"):
+        for atom in ("sys-apps/baselayout", "@alchemy"):
+            buildroot.emerge(context, installing, [*_INTO_IMAGE, atom], context.logfile(NAME))
 
 
 def _set_firmware_aside(image: Path, output: Path) -> None:
@@ -98,60 +118,3 @@ def _set_firmware_aside(image: Path, output: Path) -> None:
     for folder in (image / "usr/lib/firmware", image / "lib/firmware"):
         if folder.is_dir():
             folder.rename(output / FIRMWARE)
-
-
-def prepare(context: Context, base: Stage, atoms: list[str], log: Path) -> Chroot:
-    """A fresh chroot with Portage configured and the cache of binary packages in place."""
-    inside = chroot(context)
-    archive.remove(inside.root)
-    with context.log.step("system: unpacking the stage3"):
-        stage3.unpack(context, base, inside.root, log)
-    portage.configure(context, inside, atoms)
-    packages = portage.package_cache(context, inside, log)
-    inside = dataclasses.replace(inside, binds={**inside.binds, portage.BINPKGS: packages})
-    repositories = portage.overlays(context).values()
-    stale = portage.drop_stale(packages, repositories)
-    for name in stale:
-        context.log.info(f"system: {name}: the ebuild has changed, its binary package is dropped")
-    if stale:
-        context.runner.run(inside.argv(["emaint", "--fix", "binhost"]), log=log, what="emaint --fix binhost")
-    portage.note_ebuilds(packages, repositories)
-    return inside
-
-
-def _emerge(context: Context, inside: Chroot, arguments: list[str], log: Path) -> None:
-    try:
-        context.runner.run(
-            inside.argv(["emerge", "--oneshot", *arguments]), log=log, what=f"emerge {' '.join(arguments[-1:])}"
-        )
-    except BuildError as error:
-        failed = _failed_package(inside, log)
-        if failed is None:
-            raise
-        package, build_log = failed
-        lines = "\n".join(f"  {line}" for line in _last_words(build_log))
-        by_hand = error.message.splitlines()[-1]
-        raise BuildError(
-            f"{package}: failed to build\n{lines}\nlog of the package: {build_log}\nlog: {log}\n{by_hand}",
-            hint="invoke util.shell gives a shell in the chroot as it was left",
-        ) from error
-
-
-def _last_words(build_log: Path) -> list[str]:
-    """What a package printed before it failed, and Portage's reason, without its advice how to report a bug."""
-    if not build_log.exists():
-        return []
-    lines = [
-        re.sub(r"\x1b\[[0-9;]*m", "", line)
-        for line in build_log.read_text(encoding="utf-8", errors="replace").splitlines()
-    ]
-    end = next((n for n, line in enumerate(lines) if line.startswith(" * ERROR: ")), len(lines))
-    return lines[max(0, end - 15) : end + 2]
-
-
-def _failed_package(inside: Chroot, log: Path) -> tuple[str, Path] | None:
-    """The package that Portage says has failed, and where its own log is."""
-    text = log.read_text(encoding="utf-8", errors="replace")
-    packages = re.findall(r"^ \* ERROR: (\S+?)(?:::\S+)? failed", text, re.MULTILINE)
-    logs = re.findall(r"The complete build log is located at '([^']+)'", text)
-    return (packages[-1], inside / logs[-1]) if packages and logs else None

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Packs the ramdisk. Runs in the chroot: pack-ramfs.sh COMPRESSOR EPOCH. Reads /mnt/early (init, busybox),
-# /mnt/firmware (files for /lib/firmware) and /mnt/system (the squashfs), writes /mnt/out/ramfs.
+# /mnt/firmware (files for /lib/firmware) and /mnt/system (squashfs), writes /mnt/out/ramfs.
 set -euo pipefail
 
 compressor=$1
@@ -34,7 +34,7 @@ chmod -R u=rwX,go=rX "$firmware"
 
 system=/tmp/system
 mkdir "$system"
-install -m 0644 /mnt/system "$system/system.squashfs"
+install -m 0644 /mnt/system/*.squashfs "$system"
 
 # a program and its options: word splitting is meant
 # shellcheck disable=SC2086

@@ -35,7 +35,7 @@ set_runlevels() {
 	rm -rf /etc/runlevels
 	add_services sysinit kernfs
 	add_services boot hostname loopback sysctl
-	add_services default syslogd klogd network sshd lldpd ntpd getty
+	add_services default syslogd klogd network sshd lldpd ntpd rasdaemon getty
 	mkdir -p /etc/runlevels/nonetwork /etc/runlevels/shutdown
 }
 

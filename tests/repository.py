@@ -14,6 +14,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+# the package sets of images; packages.build is for the build chroot of a Gentoo stage3, and of Gentoo's tree
+SETS = sorted(set((ROOT / "packages").glob("packages.*")) - {ROOT / "packages" / "packages.build"})
+
+
 def cache() -> Path:
     """The cache that tests share with builds, as ALCHEMY_CACHE_DIR says."""
     return (ROOT / (os.environ.get("ALCHEMY_CACHE_DIR") or "cache")).resolve()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from alchemy import context as contexts
 from alchemy.context import Context
-from alchemy.run import Runner
 from tests import repository
 
 VERSION = "1.2"
@@ -26,13 +24,6 @@ firmware: ["bnx2/*", "intel/ice/ddp/*"]
 image_name: gold.img
 ramfs_name: gold.ramfs
 """
-
-
-@pytest.fixture(scope="session")
-def runner() -> Iterator[Runner]:
-    runner = Runner()
-    yield runner
-    runner.stop()
 
 
 def build(root: Path, configuration: str = "") -> Context:
@@ -64,14 +55,6 @@ def configured(image: Context, tmp_path_factory: pytest.TempPathFactory, key: Pa
     """The context of a clone whose bin/ holds what CONFIGURATION asks for; only what differs is built again."""
     public = key.with_suffix(".pub").read_text(encoding="utf-8").strip()
     return build(tmp_path_factory.mktemp("configured") / "alchemy", CONFIGURATION.format(key=public))
-
-
-@pytest.fixture(scope="session")
-def key(tmp_path_factory: pytest.TempPathFactory, runner: Runner) -> Path:
-    """An SSH key; the public one has `.pub` behind its name."""
-    path = tmp_path_factory.mktemp("key") / "id"
-    runner.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f", path])
-    return path
 
 
 @pytest.fixture

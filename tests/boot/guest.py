@@ -20,7 +20,7 @@ from alchemy import qemu
 from alchemy.context import Context
 
 HOST = "10.0.2.2"  # the host, as QEMU's user network shows it to the guest
-HAND_OVER = r"alchemy: handing over to (\S+)"
+HAND_OVER = r"alchemy: handing over to (\S+)\s"
 LOGIN = r"alchemy login:"
 
 # without KVM a busy machine is slow: these bound a hang, they measure nothing
@@ -79,9 +79,11 @@ class Guest:
         """Waits until the admin user can log in."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            status, _ = self.try_ssh("true", 30)
-            if status == 0:
-                return
+            # a busy machine may answer after this one was given up
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status, _ = self.try_ssh("true", 30)
+                if status == 0:
+                    return
             time.sleep(1)
         raise AssertionError(
             f"no SSH within {seconds} s\n{self.log.read_text(errors='replace')[-3000:]}\nlog: {self.log}"

@@ -65,8 +65,10 @@ def test_the_firmware_is_what_was_asked_for(node: Guest, configured: Context) ->
 
 def test_the_squashfs_is_compressed_as_asked_for(node: Guest) -> None:
     # the superblock's compressor, the 16 bits at 20: 6 is zstd (the kernel's fs/squashfs/squashfs_fs.h)
-    device = node.ssh("sudo losetup -n -O NAME -a").split()[0]
-    assert node.ssh(f"sudo od -A n -t u2 -j 20 -N 2 {device}").strip() == "6"
+    devices = node.ssh("sudo losetup -n -O NAME -a").split()
+    assert len(devices) == 2
+    for device in devices:
+        assert node.ssh(f"sudo od -A n -t u2 -j 20 -N 2 {device}").strip() == "6"
 
 
 def test_bin_holds_the_names_that_were_asked_for(configured: Context) -> None:

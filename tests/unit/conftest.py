@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from rich.console import Console
 
 from alchemy import context as contexts
+from alchemy import views
 from alchemy.config import Config
 from alchemy.context import Context
 from alchemy.log import Log
@@ -60,6 +60,7 @@ def _make_repository(folder: Path) -> Path:
     """Two package sets, two kernels, a fragment, an ebuild; the real templates."""
     files = {
         "chroot/adminuser": "",
+        "chroot/by-hand.py": "",
         "chroot/init": "",
         "chroot/methods": "",
         "chroot/pack-ramfs.sh": "",
@@ -124,7 +125,7 @@ def context(root: Path, runner: FakeRunner, messages: io.StringIO) -> Context:
         cache=root / "cache",
         bin=root / "bin",
         epoch=contexts.create(root).epoch,
-        log=Log(Console(file=messages, highlight=False, soft_wrap=True)),
+        log=Log(views.Lines(messages)),
         runner=runner,
     )
 

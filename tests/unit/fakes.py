@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alchemy.log import Event
 from alchemy.run import Runner
 from alchemy.stage import Stage
 
@@ -64,6 +65,23 @@ class FakeRunner(Runner):
 
     def stop(self) -> None:
         self.stopped.set()
+
+
+class Told:
+    """A view that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.closed = False
+
+    def show(self, event: Event) -> None:
+        self.events.append(event)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def states(self) -> list[tuple[str, str, str | None]]:
+        return [(event.kind, event.stage, event.state) for event in self.events]
 
 
 def fake_stage(

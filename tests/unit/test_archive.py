@@ -79,6 +79,54 @@ def test_a_digest_of_several_paths_knows_their_order_and_their_borders(tmp_path:
     assert len(set(digests)) == len(digests)
 
 
+def test_a_digest_knows_its_files(tmp_path: Path) -> None:
+    folder, file = tmp_path / "etc", tmp_path / "setup.sh"
+    (folder / "init.d").mkdir(parents=True)
+    for path in (file, folder / "motd", folder / "init.d" / "sshd"):
+        path.touch()
+    assert set(archive.digest(folder).files) == {"motd", "init.d/sshd"}
+    assert set(archive.digest(file).files) == {"setup.sh"}
+    assert set(archive.digest(folder, file).files) == {"etc/motd", "etc/init.d/sshd", "setup.sh"}
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_what_is_merged_has_the_permissions_that_git_keeps(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        source = tmp_path / "etc"
+        (source / "init.d").mkdir(parents=True)
+        (source / "motd").touch(mode=0o640)
+        (source / "init.d" / "sshd").touch(mode=0o770)
+        (source / "link").symlink_to("motd")
+        (tmp_path / "image").mkdir()
+        archive.merge(source, tmp_path / "image" / "etc")
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.lstat().st_mode & 0o777) for path in (tmp_path / "image").rglob("[!l]*")}
+    assert modes == {"etc": "0o755", "init.d": "0o755", "motd": "0o644", "sshd": "0o755"}
+    assert (tmp_path / "image" / "etc" / "link").readlink() == Path("motd")
+
+
+def test_what_is_merged_takes_the_place_of_a_link_and_leaves_what_it_leads_to(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "folder").mkdir(parents=True)
+    (outside / "file").write_text("the host's", encoding="utf-8")
+    image = tmp_path / "etc"
+    image.mkdir()
+    (image / "kept").touch()
+    for name in ("folder", "file"):
+        (image / name).symlink_to(outside / name)
+    source = tmp_path / "source"
+    (source / "folder").mkdir(parents=True)
+    for name in ("file", "folder/inner"):
+        (source / name).write_text("ours", encoding="utf-8")
+    archive.merge(source, image)
+    assert (outside / "file").read_text(encoding="utf-8") == "the host's"
+    assert list((outside / "folder").iterdir()) == []
+    assert (image / "file").read_text(encoding="utf-8") == "ours"
+    assert {path.name for path in image.iterdir()} == {"file", "folder", "kept"}
+
+
 def test_a_name_that_is_no_utf8_has_a_digest(folder: Path) -> None:
     before = archive.digest(folder)
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).touch()

@@ -117,7 +117,7 @@ def test_the_sizes_are_those_of_both_outputs(context: Context) -> None:
     context.bin.mkdir()
     (context.bin / "alchemy.img").write_bytes(bytes(1_500_000))
     (context.bin / "alchemy.ramfs").write_bytes(bytes(2000))
-    assert build.sizes(context).splitlines() == [
+    assert build.sizes(build.outputs(context)).splitlines() == [
         f"{context.bin}/alchemy.img  1.5 MB",
         f"{context.bin}/alchemy.ramfs  2.0 KB",
     ]

@@ -167,6 +167,10 @@ SOUND: dict[str, Callable[[Path], object]] = {
         write(root, "opt/tool/lib/liby.so", elf()),
         write(root, "opt/tool/x", program("libx.so", rpath="/opt/tool/lib")),
     ],
+    "a library beside a vendor's program": lambda root: [
+        write(root, "opt/tool/libx.so", elf()),
+        write(root, "opt/tool/x", program("libx.so")),
+    ],
     "an object file": lambda root: write(root, "usr/lib64/crt1.o", elf("libnone.so", kind=1)),
     "one package with a folder of another": lambda root: [
         write(root, "var/db/pkg/a/one-1/CONTENTS", "dir /usr/bin\nobj /usr/bin/sh 0123 1\n"),

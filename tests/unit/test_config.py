@@ -8,16 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
+import yaml
 
 from alchemy import config
 from alchemy.config import Config
 from alchemy.errors import UserError
+from alchemy.remotes import Overlay, Sync
 from tests import repository
 from tests.unit.fakes import snapshot
 
 EXAMPLE = repository.ROOT / "config.yml.example"
 SHA = "0123456789abcdef" * 4
+TARBALL = "stage3_url: https://example.org/stage3.tar.xz"
 
 
 def ssh_key(inner: str = "ssh-ed25519", outer: str | None = None) -> str:
@@ -71,6 +75,17 @@ BAD: Mapping[str, tuple[str, str]] = {
     "a stage3 of nowhere": ("stage3_url: gentoo", "stage3_url: must be debian:SUITE"),
     "a suite in capitals": ("stage3_url: debian:Trixie", "stage3_url: must be debian:SUITE"),
     "a stage3 that is a number": ("stage3_url: 3", "stage3_url: input should be a valid string"),
+    "a stage3 that is no tarball": ("stage3_url: https://example.org/stage3.iso", "stage3_url: must be debian:SUITE"),
+    "a stage3 by FTP": ("stage3_url: ftp://example.org/stage3.tar.xz", "stage3_url: must be debian:SUITE"),
+    "a stage3 with neither keys nor a digest": (
+        f"{TARBALL}\nstage3_keys: []",
+        "stage3_keys: without a key, stage3_sha",
+    ),
+    "a key's short name": (f"{TARBALL}\nstage3_keys: ['0x2D182910']", "stage3_keys.0: must be a whole fingerprint"),
+    "a key's file that is not there": (f"{TARBALL}\nstage3_keys: [keys/me.asc]", "keys/me.asc: there is no such file"),
+    "a short stage3's digest": (f"{TARBALL}\nstage3_sha256: {SHA[1:]}", "stage3_sha256: must be 64"),
+    "a digest of a stage3 made here": (f"stage3_sha256: {SHA}", "stage3_sha256: is for a stage3 that is fetched"),
+    "keys of a stage3 made here": ("stage3_keys: []", "stage3_keys: is for a stage3 that is fetched"),
     "a kernel of nowhere": ("linux_url: linux-6.12", "linux_url: must be debian:PACKAGE or"),
     "a kernel by FTP": (f"linux_url: ftp://example.org/l.tar.xz\nlinux_sha256: {SHA}", "linux_url: must be"),
     "a kernel in a zip": (f"linux_url: https://example.org/l.zip\nlinux_sha256: {SHA}", "linux_url: must be"),
@@ -79,6 +94,24 @@ BAD: Mapping[str, tuple[str, str]] = {
         "linux_url: must be",
     ),
     "a tarball without a digest": ("linux_url: https://example.org/l.tar.xz", "linux_sha256: a kernel tarball needs"),
+    "a tarball without a key": (
+        "linux_url: https://example.org/l.tar.xz\nlinux_keys: []",
+        "linux_sha256: a kernel tarball needs its sha256 here, or linux_keys",
+    ),
+    "a kernel's key that is a short name": (
+        "linux_url: https://example.org/l.tar.xz\nlinux_keys: ['0x2D182910']",
+        "linux_keys.0: must be a whole fingerprint",
+    ),
+    "a kernel's key that is not there": (
+        "linux_url: https://example.org/l.tar.xz\nlinux_keys: [keys/greg.asc]",
+        "linux_keys: keys/greg.asc: there is no such file",
+    ),
+    "keys for Debian's kernel": ("linux_keys: ['keys/a']", "linux_keys: is for a tarball, and linux_url is none"),
+    "a digest of a commit": (
+        f"linux_url: https://example.org/l.git\nlinux_sha256: {SHA}",
+        "linux_sha256: is for a tarball, and linux_url is none",
+    ),
+    "git by FTP": ("linux_url: ftp://example.org/l.git", "linux_url: must be a URL that begins with https://"),
     "a short digest": (f"linux_url: https://example.org/l.tar.xz\nlinux_sha256: {SHA[1:]}", "linux_sha256: must be 64"),
     "a digest in capitals": (f"linux_sha256: {SHA.upper()}", "linux_sha256: must be 64 lower-case"),
     "a kernel version with a blank": ("kernel_ver: 6.12 rc1", "kernel_ver: "),
@@ -151,15 +184,54 @@ BAD: Mapping[str, tuple[str, str]] = {
     "jobs without a value": ("jobs:", "jobs: input should be a valid integer"),
     "a work directory without a name": ("work_dir: ''", "work_dir: "),
     "a cache that is a list": ("cache_dir: [cache]", "cache_dir: "),
-    # what comes later
-    "a stage3's keys": ("stage3_keys: [13EBBDBE]", "stage3_keys: is not supported yet"),
-    "a stage3's digest": (f"stage3_sha256: {SHA}", "stage3_sha256: is not supported yet"),
-    "a sync": ("sync: {method: none}", "sync: is not supported yet"),
-    "overlays": ("overlays: []", "overlays: is not supported yet"),
-    "binhosts": ("binhosts: []", "binhosts: is not supported yet"),
-    "an embedded ramfs": ("embed_ramfs: false", "embed_ramfs: is not supported yet"),
-    "a budget": ("ram_budget: 256", "ram_budget: is not supported yet"),
-    "offline": ("offline: true", "offline: is not supported yet"),
+    # the tree
+    "a sync that is a word": (f"{TARBALL}\nsync: git", "sync: "),
+    "a sync of no method": (f"{TARBALL}\nsync: {{}}", "sync.method: field required"),
+    "a method that is none": (f"{TARBALL}\nsync: {{method: cvs}}", "sync.method: input should be 'webrsync', 'git'"),
+    "a misspelt key of sync": (
+        f"{TARBALL}\nsync: {{method: git, url: file:///t, brunch: main}}",
+        "sync.brunch: no such key; did you mean branch?",
+    ),
+    "git without a URL": (f"{TARBALL}\nsync: {{method: git}}", "sync: the method git needs a url"),
+    "rsync without a URL": (f"{TARBALL}\nsync: {{method: rsync}}", "sync: the method rsync needs a url"),
+    "git by rsync": (f"{TARBALL}\nsync: {{method: git, url: rsync://h/t}}", "sync: url: must be a URL that begins"),
+    "git by ssh's short form": (f"{TARBALL}\nsync: {{method: git, url: 'git@h:t'}}", "sync: url: must be a URL"),
+    "a URL that is an option": (f"{TARBALL}\nsync: {{method: git, url: --upload-pack=x}}", "sync: url: must be a URL"),
+    "a branch of webrsync": (
+        f"{TARBALL}\nsync: {{method: webrsync, branch: x}}",
+        "sync: branch: is not for the method",
+    ),
+    "a branch that is an option": (
+        f"{TARBALL}\nsync: {{method: git, url: file:///t, branch: --x}}",
+        "sync.branch: must be the name of a branch or tag",
+    ),
+    "a short commit": (
+        f"{TARBALL}\nsync: {{method: git, url: file:///t, commit: 0123abc}}",
+        "sync.commit: must be a whole commit",
+    ),
+    "a tree for a stage3 made here": ("sync: {method: webrsync}", "sync: is for a stage3 that is fetched"),
+    # overlays
+    "an overlay that is a folder": ("overlays: [/srv/overlay]", "overlays.0.url: must be a URL that begins with"),
+    "an overlay without a URL": ("overlays: [{branch: main}]", "overlays.0.url: field required"),
+    "an overlay that is a number": ("overlays: [3]", "overlays.0: "),
+    "a misspelt key of an overlay": (
+        "overlays: [{url: 'https://h/o', comit: x}]",
+        "overlays.0.comit: no such key; did you mean commit?",
+    ),
+    "an overlay of an abbreviated commit": (
+        "overlays: [{url: 'https://h/o', commit: 0abc}]",
+        "overlays.0.commit: must be a whole commit",
+    ),
+    "overlays that are a word": ("overlays: https://h/o", "overlays: must be a list"),
+    "an overlay twice": ("overlays: ['https://h/o', {url: 'https://h/o'}]", "overlays: https://h/o: stands twice"),
+    # binary packages
+    "a binhost that is a folder": ("binhosts: [/srv/binpkgs]", "binhosts.0: must be a URL that begins with https://"),
+    "a binhost by ssh": ("binhosts: ['ssh://h/binpkgs']", "binhosts.0: must be a URL that begins with https://"),
+    "binhosts that are a word": ("binhosts: https://h/binpkgs", "binhosts: must be a list"),
+    "an embedded ramfs": ("embed_ramfs: 1", "embed_ramfs: input should be a valid boolean"),
+    "a signing key": ("signing_key: missing", "signing_key: missing: there is no such file"),
+    "half a fingerprint": ("signing_key: DEADBEEF", "signing_key: must be a whole fingerprint"),
+    "a budget": ("ram_budget: 0", "ram_budget: input should be greater than or equal to 1"),
 }
 
 
@@ -179,7 +251,7 @@ def test_a_refused_configuration_has_touched_nothing(root: Path) -> None:
 
 
 def test_all_mistakes_are_reported_together(load: Loader) -> None:
-    found = load.message("jobs: 0\nusername: root\ncolour: red\npackages: [cor]\nimage_name: a/b\noffline: true\n")
+    found = load.message("jobs: 0\nusername: root\ncolour: red\npackages: [cor]\nimage_name: a/b\noffline: 1\n")
     for key in ("jobs", "username", "colour", "packages", "image_name", "offline"):
         assert len(re.findall(rf"^  {key}: ", found, re.MULTILINE)) == 1
 
@@ -211,6 +283,29 @@ GOOD: Mapping[str, tuple[str, str, object]] = {
     "no fragment": ("kernel_fragments: []", "kernel_fragments", ()),
     "another kernel": ('kernel_conf: "6.18"', "kernel_conf", "6.18"),
     "another suite": ("stage3_url: debian:sid", "stage3_url", "debian:sid"),
+    "a stage3 tarball": (TARBALL, "stage3_url", "https://example.org/stage3.tar.xz"),
+    "a pointer": ("stage3_url: file:///m/latest-stage3.txt", "stage3_url", "file:///m/latest-stage3.txt"),
+    "a fingerprint as gpg shows it": (
+        f"{TARBALL}\nstage3_keys: ['13EB BDBE DE7A 1277 5DFD  B1BA BB57 2E0E 2D18 2910']",
+        "stage3_keys",
+        ("13EBBDBEDE7A12775DFDB1BABB572E0E2D182910",),
+    ),
+    "a tree by webrsync": (TARBALL, "sync", Sync(method="webrsync")),
+    "no tree": (f"{TARBALL}\nsync: {{method: none}}", "sync", Sync(method="none")),
+    "no tree for a stage3 made here": ("sync: {method: none}", "sync", Sync(method="none")),
+    "a tree in git": (
+        f"{TARBALL}\nsync: {{method: git, url: 'https://h/t', branch: stable, commit: '{SHA[:40]}', verify: false}}",
+        "sync",
+        Sync(method="git", url="https://h/t", branch="stable", commit=SHA[:40], verify=False),
+    ),
+    "an overlay": ("overlays: ['https://h/o.git']", "overlays", (Overlay(url="https://h/o.git"),)),
+    "an overlay of a branch": (
+        "overlays: [{url: 'ssh://git@h/o', branch: dev/x}]",
+        "overlays",
+        (Overlay(url="ssh://git@h/o", branch="dev/x"),),
+    ),
+    "a binhost": ("binhosts: ['https://h/binpkgs/']", "binhosts", ("https://h/binpkgs",)),
+    "offline": ("offline: true", "offline", True),
     "another Debian kernel": ("linux_url: debian:linux-source-6.1", "linux_url", "debian:linux-source-6.1"),
     "a tarball": (
         f"linux_url: https://example.org/linux-6.12.tar.xz\nlinux_sha256: {SHA}",
@@ -218,6 +313,13 @@ GOOD: Mapping[str, tuple[str, str, object]] = {
         "https://example.org/linux-6.12.tar.xz",
     ),
     "a file": (f"linux_url: file:///srv/l.tar.gz\nlinux_sha256: {SHA}", "linux_sha256", SHA),
+    "a kernel in git": ("linux_url: https://example.org/l.git", "linux_url", "https://example.org/l.git"),
+    "a kernel by ssh": ("linux_url: ssh://git@example.org/l", "linux_url", "ssh://git@example.org/l"),
+    "a tarball with a key": (
+        "linux_url: https://example.org/l.tar.xz\nlinux_keys: [647F28654894E3BD457199BE38DBBDC86092693E]",
+        "linux_keys",
+        ("647F28654894E3BD457199BE38DBBDC86092693E",),
+    ),
     "a version of Debian's": ("kernel_ver: 6.12.57-1~bpo13+1", "kernel_ver", "6.12.57-1~bpo13+1"),
     "a licence": ("accept_licenses: [EULA, '@GPL']", "accept_licenses", ("EULA", "@GPL")),
     "a key": (f"ssh_keys: ['{ssh_key()}']", "ssh_keys", (ssh_key(),)),
@@ -257,19 +359,52 @@ def test_without_a_file_the_embedded_default_is_built(shared_root: Path) -> None
     assert found.jobs == os.cpu_count()
 
 
-def test_the_example_is_the_default(shared_root: Path) -> None:
-    assert config.load(shared_root, {"ALCHEMY_CONFIG": str(EXAMPLE)}) == Config()
+FREE_SETS = [path.name.removeprefix("packages.") for path in repository.SETS if path.name != "packages.eula"]
 
 
-def test_the_example_names_every_key() -> None:
-    words = set(re.findall(r"\w+", EXAMPLE.read_text(encoding="utf-8")))
-    assert set(Config.model_fields) - words == set()
+def test_the_example_is_every_free_set_on_gentoos_newest_stage3_and_tree() -> None:
+    found = config.load(repository.ROOT, {"ALCHEMY_CONFIG": str(EXAMPLE)})
+    assert found.stage3_url.endswith("/releases/amd64/autobuilds/latest-stage3-amd64-openrc.txt")
+    assert found.sync == Sync(method="webrsync")
+    assert sorted(found.packages) == sorted(FREE_SETS)
+    assert found.model_fields_set == {"stage3_url", "sync", "packages"}
 
 
-def test_the_values_of_the_example_are_good_ones(load: Loader) -> None:
-    uncommented = re.sub(r"^#(?=\w+:|  - )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    found = load(uncommented)
-    assert found.model_fields_set >= {"stage3_url", "packages", "password", "ssh_keys", "jobs"}
+def test_the_example_explains_every_key() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    paragraphs = [paragraph.splitlines() for paragraph in text.split("\n\n")]
+    explained = {
+        match[1]
+        for lines in paragraphs
+        for line in lines
+        if lines[0].startswith("# ") and (match := re.match(r"#?(\w+):", line))
+    }
+    assert explained == set(Config.model_fields)
+
+
+def test_the_example_fits_the_schema_with_all_its_examples() -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(config.schema()))
+    text = EXAMPLE.read_text(encoding="utf-8")
+    entries = re.findall(r"^#?(\w+:.*(?:\n#?  - .*)*)", text, re.MULTILINE)
+    assert len(entries) > len(Config.model_fields)
+    for entry in entries:
+        validator.validate(yaml.safe_load(re.sub(r"^#", "", entry, flags=re.MULTILINE)))
+
+
+@pytest.mark.parametrize("made_here", [True, False])
+def test_the_values_of_the_example_are_good_ones(tmp_path: Path, made_here: bool) -> None:
+    """The examples that go together: those for a stage3 that is made here, or those for one that is fetched."""
+    fetched = ("stage3_url", "stage3_keys", "stage3_sha256", "sync")
+    lines = re.sub(r"^#(?=\w+:|  - )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    values: dict[str, str] = {}
+    for entry in re.findall(r"^\w+:.*(?:\n  - .*)*", lines, re.MULTILINE):
+        key = entry.partition(":")[0]
+        if not (made_here and key in fetched) and not (made_here and key in ("linux_keys", "linux_sha256")):
+            values[key] = values.get(key, entry) if made_here else entry
+    path = tmp_path / "config.yml"
+    path.write_text("\n".join(values.values()), encoding="utf-8")
+    found = config.load(repository.ROOT, {"ALCHEMY_CONFIG": str(path)})
+    assert found.model_fields_set >= {"packages", "password", "ssh_keys", "jobs", "overlays", "binhosts"}
 
 
 def test_a_configuration_cannot_be_changed() -> None:

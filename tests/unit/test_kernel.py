@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from alchemy import kernel
+from alchemy import archive, kernel, plan
 from alchemy.config import Config
 from alchemy.context import Context
 from alchemy.errors import UserError
@@ -106,53 +107,45 @@ def test_every_symbol_that_was_dropped_is_named() -> None:
     assert [name for name in "ABC" if f"CONFIG_{name}=" in caught.value.message] == ["A", "C"]
 
 
-MIRROR = "Debian|trixie|http://mirror.example/debian/\n"
+def test_the_ramdisk_goes_inside_the_kernel_as_it_is(context: Context, runner: FakeRunner) -> None:
+    planned = plan.create(dataclasses.replace(context, config=Config(embed_ramfs=True)))
+    files = {
+        "stage3": "stage3.tar.zst",
+        "tools": "root",
+        "linux": "linux.tar.xz",
+        "kernel": "bzImage",
+        "ramfs": "ramfs",
+    }
+    for name, file in files.items():
 
+        def build(folder: Path, file: str = file) -> None:
+            (folder / file).touch()
 
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    folder = tmp_path / "output"
-    folder.mkdir()
-    return folder
+        dataclasses.replace(planned[name], build=build).make()
+    tree = context.work / "kernel" / planned["linux"].output.name
 
+    def make(argv: list[str]) -> None:
+        """A kernel whose image is the configuration that was asked for."""
+        if argv[-1] == "allnoconfig":
+            shutil.copy(tree / ".config.requested", tree / ".config")
+        if argv[-1] == kernel.IMAGE:
+            assert not (tree / "usr/initramfs_inc_data").exists()
+            for name in ("arch/x86/boot/bzImage", "include/config/kernel.release", kernel.MODINFO):
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(tree / ".config", tree / name)
+            (tree / "usr").mkdir(exist_ok=True)
+            (tree / "usr/initramfs_inc_data").touch()
 
-def fetch(context: Context, runner: FakeRunner, output: Path, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    runner.answers["apt-get"] = MIRROR
-
-    def debian(argv: list[str]) -> None:
-        """apt-get and dpkg-deb, with a package that holds `content`."""
-        if "download" in argv:
-            (output / "linux-source-6.12_6.12.57-1_all.deb").touch()
-        if argv[0] == "dpkg-deb":
-            (Path(argv[-1]) / content).parent.mkdir(parents=True)
-            (Path(argv[-1]) / content).write_text("source", encoding="utf-8")
-
-    runner.on_run = debian
-    kernel.source_stage(context).build(output)
-
-
-def test_the_source_of_a_debian_package_is_its_tarball_with_its_version(
-    context: Context, runner: FakeRunner, output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetch(context, runner, output, "usr/src/linux-source-6.12.tar.xz", monkeypatch)
-    assert sorted(path.name for path in output.iterdir()) == ["debian-version", "linux-source-6.12.tar.xz"]
-    assert (output / "debian-version").read_text(encoding="ascii") == "6.12.57-1\n"
-
-
-@pytest.mark.parametrize(
-    ("kernel_ver", "wanted"), [("latest", "linux-source-6.12"), ("6.12.57-1", "linux-source-6.12=6.12.57-1")]
-)
-def test_a_version_of_a_debian_package_can_be_asked_for(
-    context: Context, runner: FakeRunner, output: Path, monkeypatch: pytest.MonkeyPatch, kernel_ver: str, wanted: str
-) -> None:
-    context = dataclasses.replace(context, config=Config(kernel_ver=kernel_ver))
-    fetch(context, runner, output, "usr/src/linux-source-6.12.tar.xz", monkeypatch)
-    assert [call.argv[-2:] for call in runner.calls if "download" in call.argv] == [["download", wanted]]
-
-
-def test_a_debian_package_without_a_kernel_source_is_the_users_error(
-    context: Context, runner: FakeRunner, output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(UserError, match=r"linux_url: Debian's linux-source-6\.12 holds no kernel source"):
-        fetch(context, runner, output, "usr/src/other.tar.xz", monkeypatch)
+    runner.on_run = make
+    for _ in range(2):
+        planned["embedded"].make()
+        archive.remove(planned["embedded"].output)
+    planned["embedded"].make()
+    symbols = kernel.read_config([planned["embedded"].output / kernel.IMAGE])
+    assert symbols["INITRAMFS_COMPRESSION_NONE"] == "y"
+    source = symbols["INITRAMFS_SOURCE"].strip('"')
+    # what the kernel's usr/Makefile takes for an archive, and does not pack again
+    assert source.endswith(".cpio")
+    bound = {call.argv[at + 2]: call.argv[at + 1] for call in runner.calls for at in range(len(call.argv) - 2)
+             if call.argv[at] == "--ro-bind"}  # fmt: skip
+    assert bound[source] == str(planned["ramfs"].output / "ramfs")

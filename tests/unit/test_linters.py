@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,30 @@ def test_shell_is_clean() -> None:
     scripts = [str(path.relative_to(repository.ROOT)) for path in tree.files() if tree.is_shell(path)]
     assert {"run", "chroot/init", "chroot/methods", "chroot/setup.sh", ".ci/run", "etc/init.d/getty"} <= set(scripts)
     lint("shellcheck", "--external-sources", *scripts)
+
+
+@pytest.fixture(scope="module")
+def portage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration of Portage with the embedded tree as the main repository, and alchemy as an overlay of it."""
+    folder = tmp_path_factory.mktemp("portage")
+    shutil.copytree(repository.ROOT / "overlays", folder / "overlays")
+    # pkgcheck does not know that one may answer to the name of the other (aliases in portage(5))
+    layout = folder / "overlays/alchemy/metadata/layout.conf"
+    layout.write_text(layout.read_text(encoding="utf-8").replace("gentoo", "embedded"), encoding="utf-8")
+    (folder / "make.profile").symlink_to(folder / "overlays/embedded/profiles/default")
+    (folder / "repos.conf").write_text(
+        "[DEFAULT]\nmain-repo = embedded\n"
+        + "".join(f"[{name}]\nlocation = {folder}/overlays/{name}\n" for name in ("embedded", "alchemy")),
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.mark.parametrize("name", ["embedded", "alchemy"])
+def test_ebuilds_are_clean(portage: Path, name: str) -> None:
+    pkgcheck = Path(sys.executable).with_name("pkgcheck")
+    if not pkgcheck.exists():
+        repository.skip_or_fail("pkgcheck is not installed")
+    command = [str(pkgcheck), "--config", str(portage), "scan", "--repo", name, "--exit=error,warning,style,info"]
+    # what it caches would be of a folder that is gone
+    lint("env", f"HOME={portage}", *command)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
-from alchemy import lock
+from alchemy import archive, lock
 from alchemy.context import Context
 from alchemy.errors import UserError
 
@@ -42,6 +44,41 @@ def test_the_lock_is_free_again_after_a_failure(context: Context) -> None:
         raise RuntimeError
     with lock.exclusive(context):
         assert context.work.is_dir()
+
+
+def test_a_folder_is_removed_with_its_lock_last(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    removed = []
+    remove = archive.remove
+
+    def watched(path: Path) -> None:
+        assert (context.work / ".lock").exists()
+        removed.append(path.name)
+        remove(path)
+
+    monkeypatch.setattr(archive, "remove", watched)
+    with lock.exclusive(context):
+        (context.work / "chroot").mkdir()
+        lock.remove(context.work)
+    assert removed == ["chroot"]
+    assert not context.work.exists()
+
+
+def test_who_waited_for_a_lock_that_was_removed_gets_the_new_one(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between opening the file and locking it, its last holder removes it."""
+    flock = fcntl.flock
+    paths = [context.cache / ".lock"]
+
+    def late(file: TextIO, operation: int) -> None:
+        for path in paths:
+            path.unlink()
+        paths.clear()
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with lock.exclusive(context), pytest.raises(UserError, match="in use by"), lock.exclusive(context):
+        pytest.fail("two builds at a time")
 
 
 def test_a_folder_that_cannot_be_made_is_the_users_error(context: Context) -> None:

@@ -1,50 +1,68 @@
 from __future__ import annotations
 
-import io
-import re
-
 import pytest
-from rich.console import Console
 
-from alchemy.log import Log, duration, size
+from alchemy.log import Event, Log, duration, size
+from tests.unit.fakes import Told
 
 
 @pytest.fixture
-def log(messages: io.StringIO) -> Log:
-    return Log(Console(file=messages, highlight=False, soft_wrap=True, width=20))
+def told() -> Told:
+    return Told()
 
 
-def test_a_line_in_a_file_has_the_time_and_no_colour(log: Log, messages: io.StringIO) -> None:
+def test_a_message_is_told(told: Told) -> None:
+    log = Log(told)
     log.info("hello")
-    assert re.fullmatch(r"\d\d:\d\d:\d\d hello\n", messages.getvalue())
-
-
-def test_a_line_on_a_terminal_has_no_time(messages: io.StringIO) -> None:
-    Log(Console(file=messages, force_terminal=True, soft_wrap=True)).info("hello")
-    assert messages.getvalue() == "hello\n"
-
-
-def test_a_warning_says_so(log: Log, messages: io.StringIO) -> None:
     log.warn("low on space")
-    assert messages.getvalue().endswith(" warning: low on space\n")
+    assert told.events == [Event("info", "hello"), Event("warning", "low on space")]
 
 
-@pytest.mark.parametrize("text", ["[bold]x[/bold] [/]", "a line that is longer than the console is wide", ":smile:"])
-def test_text_stays_as_it_is(log: Log, messages: io.StringIO, text: str) -> None:
-    log.info(text)
-    assert messages.getvalue()[9:] == f"{text}\n"
+def test_a_step_is_told_when_it_begins_and_when_it_is_done(told: Told) -> None:
+    with Log(told).step("packing"):
+        assert told.events == [Event("step", "packing", state="running")]
+    assert told.states() == [("step", "", "running"), ("step", "", "done")]
+    assert (told.events[1].seconds or 0) >= 0
 
 
-def test_a_step_says_when_it_begins_and_that_it_is_done(log: Log, messages: io.StringIO) -> None:
-    with log.step("packing"):
-        assert messages.getvalue().endswith(" packing …\n")
-    assert re.search(r" packing: done in \d+\.\d s\n$", messages.getvalue())
-
-
-def test_a_step_that_fails_leaves_the_word_to_the_error(log: Log, messages: io.StringIO) -> None:
-    with pytest.raises(RuntimeError), log.step("packing"):
+def test_a_step_that_fails_leaves_the_word_to_the_error(told: Told) -> None:
+    with pytest.raises(RuntimeError), Log(told).step("packing"):
         raise RuntimeError
-    assert "done" not in messages.getvalue()
+    assert told.states() == [("step", "", "running")]
+
+
+def test_what_is_told_within_a_stage_is_about_it(told: Told) -> None:
+    log = Log(told)
+    with log.stage("kernel"):
+        log.info("hello")
+    log.info("bye")
+    assert told.states() == [
+        ("stage", "kernel", "running"),
+        ("info", "kernel", None),
+        ("stage", "kernel", "done"),
+        ("info", "", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "message"),
+    [(RuntimeError("no gold"), "failed", "no gold"), (KeyboardInterrupt(), "stopped", "")],
+)
+def test_a_stage_that_ends_badly_says_how(told: Told, error: BaseException, state: str, message: str) -> None:
+    with pytest.raises(type(error)), Log(told).stage("kernel"):
+        raise error
+    last = told.events[-1]
+    assert (last.stage, last.state, last.message) == ("kernel", state, message)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_build_tells_its_stages_first_and_closes_the_view_however_it_ends(
+    told: Told, error: type[BaseException]
+) -> None:
+    with pytest.raises(error), Log(told).build({"stage3": "fresh", "kernel": "waiting"}):
+        raise error
+    assert told.states() == [("stage", "stage3", "fresh"), ("stage", "kernel", "waiting")]
+    assert told.closed
 
 
 @pytest.mark.parametrize(

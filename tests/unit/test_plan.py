@@ -178,7 +178,7 @@ def test_the_plan_has_every_stage_behind_those_it_needs(context: Context) -> Non
         assert stage.name == name
         assert {need.name for need in stage.needs} <= seen
         seen.add(name)
-    assert seen >= {"stage3", "system", "kernel", "rootfs", "ramfs", "image"}
+    assert seen >= {"stage3", "system", "kernel", "packages", "identity", "ramfs", "image"}
 
 
 def test_making_a_plan_writes_nothing(context: Context) -> None:
@@ -226,8 +226,9 @@ def configure(**values: object) -> Callable[[Context], Context]:
     return lambda context: dataclasses.replace(context, config=context.config.model_copy(update=values))
 
 
-SYSTEM = {"system", "rootfs", "ramfs", "image"}
-ROOTFS = {"rootfs", "ramfs", "image"}
+IDENTITY = {"identity", "ramfs", "image"}
+PACKED = {"packages"} | IDENTITY
+SYSTEM = {"system"} | PACKED
 RAMFS = {"ramfs", "image"}
 # the ramdisk holds the firmware that the kernel asks for
 KERNEL = {"kernel"} | RAMFS
@@ -237,10 +238,10 @@ CHANGES: dict[str, tuple[Callable[[Context], Context], set[str]]] = {
     "the init": (edit("chroot/init"), RAMFS),
     "the parameters of the init": (edit("chroot/early/parameters"), RAMFS),
     "how the ramfs is packed": (edit("chroot/pack-ramfs.sh"), RAMFS),
-    "what sets up the image": (edit("chroot/setup.sh"), ROOTFS),
-    "the admin user's script": (edit("chroot/adminuser"), ROOTFS),
-    "a file of etc": (edit("etc/motd"), ROOTFS),
-    "a new file of etc": (edit("etc/new/file"), ROOTFS),
+    "what sets up the image": (edit("chroot/setup.sh"), IDENTITY),
+    "the admin user's script": (edit("chroot/adminuser"), IDENTITY),
+    "a file of etc": (edit("etc/motd"), IDENTITY),
+    "a new file of etc": (edit("etc/new/file"), IDENTITY),
     "Portage's configuration": (edit("etc/portage/package.use"), SYSTEM),
     "a package set": (edit("packages/packages.core"), SYSTEM),
     "another package set": (edit("packages/packages.network"), set()),
@@ -252,23 +253,34 @@ CHANGES: dict[str, tuple[Callable[[Context], Context], set[str]]] = {
     "documentation": (edit("chroot/README.md"), set()),
     "documentation of etc": (edit("etc/README.md"), set()),
     "documentation of the sets": (edit("packages/README.md"), set()),
-    "the stage3's packages": (edit("chroot/stage3-debian.packages"), {"stage3"}),
-    "the stage3's script": (edit("chroot/stage3-debian.sh"), {"stage3"}),
-    "the version": (lambda context: dataclasses.replace(context, version="1.3"), KERNEL | ROOTFS),
-    "the time": (lambda context: dataclasses.replace(context, epoch=1), KERNEL | ROOTFS),
-    "username": (configure(username="smith"), ROOTFS),
-    "password": (configure(password=SecretStr("gold")), ROOTFS),
-    "ssh_keys": (configure(ssh_keys=("ssh-ed25519 AAAA",)), ROOTFS),
-    "compression": (configure(compression="zstd"), ROOTFS),
+    "the stage3's packages": (edit("chroot/stage3-debian.packages"), {"stage3", "image"}),
+    "the stage3's script": (edit("chroot/stage3-debian.sh"), {"stage3", "image"}),
+    "the version": (lambda context: dataclasses.replace(context, version="1.3"), KERNEL | IDENTITY),
+    "the time": (lambda context: dataclasses.replace(context, epoch=1), KERNEL | PACKED),
+    "username": (configure(username="smith"), IDENTITY),
+    "password": (configure(password=SecretStr("gold")), IDENTITY),
+    "ssh_keys": (configure(ssh_keys=("ssh-ed25519 AAAA",)), IDENTITY),
+    "compression": (configure(compression="zstd"), PACKED),
     "packages": (configure(packages=("core", "network")), SYSTEM),
     "accept_licenses": (configure(accept_licenses=("EULA",)), SYSTEM),
     "kernel_conf": (configure(kernel_conf="6.18"), set()),  # the same text
     "kernel_fragments": (configure(kernel_fragments=("ipmi",)), KERNEL),
-    "kernel_ver": (configure(kernel_ver="6.12.1-1"), {"linux"}),
+    "kernel_ver": (configure(kernel_ver="6.12.1-1"), {"linux", "image"}),
     "image_name": (configure(image_name="kernel"), {"image"}),
     "ramfs_name": (configure(ramfs_name="disk"), {"image"}),
+    "ram_budget": (configure(ram_budget=512), {"image"}),
     "jobs": (configure(jobs=7), set()),
 }
+
+
+@pytest.mark.parametrize("name", ["the init", "a file of etc", "the version", "a package set", "the boot script"])
+def test_with_the_ramdisk_inside_the_kernel_is_linked_again_with_every_ramdisk(context: Context, name: str) -> None:
+    change, stages = CHANGES[name]
+    context = configure(embed_ramfs=True)(context)
+    before = keys(context)
+    after = keys(change(context))
+    linked = {"embedded"} if "ramfs" in stages else set()
+    assert {name for name in after if after[name] != before[name]} == stages | linked
 
 
 @pytest.mark.parametrize(("change", "stages"), CHANGES.values(), ids=CHANGES.keys())

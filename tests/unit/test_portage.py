@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import configparser
 import dataclasses
 import json
 from collections.abc import Callable
@@ -7,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import portage
+from alchemy import portage, repositories
 from alchemy.chroot import Chroot
 from alchemy.config import Config
 from alchemy.context import Context
 from alchemy.portage import Package
+from alchemy.repositories import Repositories
 from tests.unit.fakes import FakeRunner
 
 
@@ -266,19 +268,6 @@ def test_a_root_without_a_database_has_no_packages(tmp_path: Path) -> None:
     assert portage.installed(tmp_path) == []
 
 
-def test_the_overlays_go_by_the_names_they_give_themselves(context: Context) -> None:
-    (context.root / "overlays/alchemy/profiles/repo_name").write_text("gold\n", encoding="utf-8")
-    assert portage.overlays(context) == {
-        "gold": context.root / "overlays/alchemy",
-        "embedded": context.root / "overlays/embedded",
-    }
-
-
-def test_the_embedded_tree_is_for_its_own_stage3_only(context: Context) -> None:
-    other = dataclasses.replace(context, config=Config.model_construct(stage3_url="https://example.org/stage3.tar.xz"))
-    assert portage.overlays(other).keys() == {"alchemy"}
-
-
 @pytest.fixture
 def chroot(tmp_path: Path) -> Chroot:
     inside = Chroot(tmp_path / "chroot")
@@ -302,7 +291,8 @@ def test_portage_is_configured_in_the_chroot(
     runner.answers["apt-get"] = listing
     (chroot / "etc/portage/make.conf").write_text('CFLAGS="-O2 -of-the-stage3"\n', encoding="utf-8")
     context = dataclasses.replace(context, config=Config(jobs=7, accept_licenses=("EULA",)))
-    portage.configure(context, chroot, ["sys-apps/busybox", "app-shells/bash"])
+    available = repositories.collect(context, ())
+    portage.configure(context, chroot, available, ["sys-apps/busybox", "app-shells/bash"])
     files = {name: chroot / "etc/portage" / name for name in ("make.conf", "sets/alchemy", "repos.conf/alchemy.conf")}
     texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
     assert texts["sets/alchemy"] == "sys-apps/busybox\napp-shells/bash\n"
@@ -313,6 +303,65 @@ def test_portage_is_configured_in_the_chroot(
     assert (chroot / "etc/portage/package.use/alchemy").exists()
     written = chroot / "etc/portage/mirrors"
     assert (written.read_text(encoding="utf-8") if written.exists() else None) == mirrors
+
+
+@pytest.fixture
+def no_apt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+
+
+def read(chroot: Chroot, name: str) -> str:
+    return (chroot / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("no_apt")
+def test_portage_knows_of_no_repositories_but_those_of_the_configuration(context: Context, chroot: Chroot) -> None:
+    stage3s = chroot / "usr/share/portage/config/repos.conf"
+    stage3s.parent.mkdir(parents=True)
+    for path in (stage3s, chroot / "etc/portage/repos.conf"):
+        path.write_text("[gentoo]\nlocation = /var/db/repos/gentoo\n", encoding="utf-8")
+    tree = chroot / "tree"
+    available = Repositories("core-kit", {"core-kit": tree, "guru": tree, "alchemy": tree}, {"alchemy": tree})
+    portage.configure(context, chroot, available, [])
+    conf = configparser.ConfigParser()
+    conf.read_string(read(chroot, "etc/portage/repos.conf/alchemy.conf"))
+    assert conf.defaults() == {"main-repo": "core-kit"}
+    assert conf.sections() == ["core-kit", "guru", "alchemy"]
+    assert conf["core-kit"]["aliases"] == "gentoo"
+    assert conf["core-kit"]["location"] == "/var/db/repos/core-kit"
+    assert int(conf["guru"]["priority"]) < int(conf["alchemy"]["priority"])
+    assert [path.name for path in (chroot / "etc/portage/repos.conf").iterdir()] == ["alchemy.conf"]
+    assert not stage3s.exists()
+
+
+@pytest.mark.usefixtures("no_apt")
+def test_the_repositories_of_a_stage3_are_kept_where_none_is_synced(context: Context, chroot: Chroot) -> None:
+    (chroot / "etc/portage/repos.conf").write_text("[gentoo]\n", encoding="utf-8")
+    portage.configure(context, chroot, repositories.collect(context, ()), [])
+    assert read(chroot, "etc/portage/repos.conf/stage3") == "[gentoo]\n"
+    assert "main-repo" not in read(chroot, "etc/portage/repos.conf/alchemy.conf")
+
+
+@pytest.mark.usefixtures("no_apt")
+def test_each_package_file_of_etc_portage_is_laid_over_the_stage3s(context: Context, chroot: Chroot) -> None:
+    (context.root / "etc/portage/package.accept_keywords").write_text("a/b ~amd64\n", encoding="utf-8")
+    (chroot / "etc/portage/package.use").write_text("a/b static\n", encoding="utf-8")
+    portage.configure(context, chroot, repositories.NONE, [])
+    assert read(chroot, "etc/portage/package.accept_keywords/alchemy") == "a/b ~amd64\n"
+    assert read(chroot, "etc/portage/package.use/stage3") == "a/b static\n"
+    assert "lldpd" in read(chroot, "etc/portage/package.use/alchemy")
+
+
+def test_a_profile_may_be_a_folder(context: Context, runner: FakeRunner, chroot: Chroot) -> None:
+    runner.answers["bwrap"] = "CFLAGS=-O2"
+    path = chroot / "etc/portage/make.profile"
+    path.unlink()
+    path.mkdir()
+    folders = []
+    for parent in ("core-kit:arch/x86-64bit", "core-kit:arch/arm-64bit"):
+        (path / "parent").write_text(parent, encoding="utf-8")
+        folders.append(portage.package_cache(context, chroot, context.logfile("system")))
+    assert folders[0] != folders[1]
 
 
 def profile(chroot: Chroot, target: str) -> None:
@@ -341,3 +390,33 @@ def test_binary_packages_have_a_folder_for_what_portage_does_not_compare(
     folders.append(portage.package_cache(context, chroot, context.logfile("system")))
     assert all(folder.is_dir() and folder.parent == context.cache / "packages" for folder in folders)
     assert (folders[0] == folders[1]) == same
+
+
+BUSYBOX = portage.Package("sys-apps", "busybox", "1.37.0-r2", "0", "embedded", (), "GPL-2", 1)
+
+
+@pytest.mark.parametrize(
+    ("versions", "names"),
+    [
+        (["1.37.0-r2"], ["busybox-1.36.tar", "busybox-1.37.0.tar", "patches.tar"]),
+        (["1.36", "1.37.0-r2"], ["busybox-1.37.0.tar"]),
+    ],
+)
+def test_the_sources_of_a_package_are_those_of_its_manifest(
+    tmp_path: Path, versions: list[str], names: list[str]
+) -> None:
+    folder = tmp_path / "sys-apps/busybox"
+    folder.mkdir(parents=True)
+    for version in versions:
+        (folder / f"busybox-{version}.ebuild").touch()
+    files = ("busybox-1.37.0.tar", "busybox-1.36.tar", "patches.tar")
+    lines = [f"DIST {name} 9 BLAKE2B 00 SHA512 {number}{number}" for number, name in enumerate(files)]
+    (folder / "Manifest").write_text("\n".join(["EBUILD x 1 SHA512 ff", *lines]), encoding="ascii")
+    (package,) = portage.with_sources([BUSYBOX], {"embedded": tmp_path})
+    assert [source.name for source in package.sources] == names
+    assert next(source.sha512 for source in package.sources if source.name == "busybox-1.37.0.tar") == "00"
+
+
+def test_a_package_of_a_tree_that_is_elsewhere_has_no_sources(tmp_path: Path) -> None:
+    assert portage.with_sources([BUSYBOX], {"other": tmp_path}) == [BUSYBOX]
+    assert portage.with_sources([BUSYBOX], {"embedded": tmp_path}) == [BUSYBOX]

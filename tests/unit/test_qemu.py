@@ -32,6 +32,10 @@ TFTP = Path("/srv/tftp")
             Machine(TFTP, direct=Direct(Path("/b/k"), Path("/b/r"), "quiet net")),
             ["-kernel", "/b/k", "-initrd", "/b/r", "-append", "quiet net"],
         ),
+        (
+            Machine(TFTP, direct=Direct(Path("/b/k"), None, "quiet net")),
+            ["-kernel", "/b/k", "-append", "quiet net"],
+        ),
         (Machine(TFTP, extra=["-device", "nvme"]), ["-device", "nvme"]),
         (
             Machine(TFTP, ssh_port=2222),

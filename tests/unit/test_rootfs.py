@@ -21,6 +21,8 @@ def identity(context: Context, runner: FakeRunner) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def watch(argv: list[str]) -> None:
+        if "--archive" in argv:
+            (Path(argv[-1]) / "etc").mkdir(parents=True)
         if "/mnt/chroot/setup.sh" in argv:
             folder = Path(argv[argv.index("/mnt/identity") - 1])
             found.update({path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()})
@@ -36,7 +38,7 @@ def identity(context: Context, runner: FakeRunner) -> dict[str, str]:
     }
     planned = plan.create(dataclasses.replace(context, config=Config().model_copy(update=update)))
     dataclasses.replace(planned["stage3"], build=lambda folder: None).make()
-    planned["rootfs"].make()
+    planned["identity"].make()
     return found
 
 
@@ -73,8 +75,8 @@ def test_the_squashfs_is_packed_as_configured(context: Context, runner: FakeRunn
     configured = dataclasses.replace(context, config=context.config.model_copy(update={"compression": compression}))
     planned = plan.create(configured)
     dataclasses.replace(planned["stage3"], build=lambda folder: None).make()
-    planned["rootfs"].make()
+    planned["packages"].make()
     argv = runner.calls[-1].argv
     assert argv[argv.index("-comp") + 1] == compression
     assert argv[argv.index("-all-time") + 1] == str(context.epoch)
-    assert f"/mnt/out/{rootfs.SQUASHFS}" in argv
+    assert f"/mnt/out/{rootfs.PACKAGES}" in argv

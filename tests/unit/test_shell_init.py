@@ -143,9 +143,10 @@ def test_without_a_real_init_there_is_a_rescue_shell_and_then_the_default(
 
 
 def squashfs(node: Node, length: int, bytes_used: int, held: int | None = None) -> str:
-    """A file of a length, whose superblock says how long it should be; returns a `du` that sees what is held of it."""
+    """Two files of a length, whose superblocks say how long they should be; returns a `du` that sees what is held."""
     superblock = b"hsqs".ljust(40, b"\0") + bytes_used.to_bytes(8, "little")
-    (node.root / "system.squashfs").write_bytes(superblock.ljust(length, b"\0")[:length])
+    for layer in ("packages", "identity"):
+        (node.root / f"{layer}.squashfs").write_bytes(superblock.ljust(length, b"\0")[:length])
     node.write("proc/meminfo", "MemTotal:         235540 kB\nMemFree: 1 kB\n")
     blocks = -(-(length if held is None else held) // 4096) * 4
     return f'du() {{ printf "{blocks}\\t%s\\n" "$2"; }}\n'
@@ -167,7 +168,7 @@ def test_a_system_that_was_cut_short_is_noticed(
     node: Node, length: int, held: int, bytes_used: int, complete: bool
 ) -> None:
     du = squashfs(node, length, bytes_used, held)
-    node.run(f'{du} is_complete "$ROOT/system.squashfs"', status=0 if complete else 1)
+    node.run(f'{du} is_complete "$ROOT/packages.squashfs"', status=0 if complete else 1)
     assert any("cut short" in text for text in node.said) != complete
     assert any("235540 kB" in text for text in node.said) != complete
 
@@ -178,14 +179,25 @@ def test_a_ramdisk_without_a_system_is_said(node: Node) -> None:
     assert node.calls == []
 
 
-def test_the_system_is_mounted_under_an_overlay(node: Node) -> None:
+@pytest.mark.parametrize("layer", ["packages", "identity"])
+def test_a_ramdisk_that_lacks_a_layer_is_said(node: Node, layer: str) -> None:
+    du = squashfs(node, 4096, 4096)
+    (node.root / f"{layer}.squashfs").unlink()
+    node.run(f"{du} mount_system", status=1)
+    assert "holds no system" in node.said[0]
+
+
+def test_the_layers_of_the_system_are_mounted_under_an_overlay_the_identity_over_the_packages(node: Node) -> None:
     du = squashfs(node, 4096, 4096)
     node.run(f"{du} mount_system")
     root = node.root
-    assert node.calls[0] == f"mount -t squashfs -o loop,ro {root}/system.squashfs {root}/run/alchemy/rom"
-    assert node.calls[1].startswith("mount -t tmpfs ")
-    assert f"lowerdir={root}/run/alchemy/rom" in node.calls[2]
-    assert node.calls[2].endswith(f" overlay {root}/new")
+    rom = f"{root}/run/alchemy/rom"
+    assert node.calls[:2] == [
+        f"mount -t squashfs -o loop,ro {root}/{layer}.squashfs {rom}/{layer}" for layer in ("packages", "identity")
+    ]
+    assert node.calls[2].startswith("mount -t tmpfs ")
+    assert f"lowerdir={rom}/identity:{rom}/packages," in node.calls[3]
+    assert node.calls[3].endswith(f" overlay {root}/new")
 
 
 # busybox's ash execs its own switch_root, whatever PATH has

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alchemy import archive
 from alchemy.stage import Stage
 from tests.unit.fakes import fake_stage
 
@@ -171,6 +172,36 @@ def test_why_names_what_has_changed(tmp_path: Path, version: str, config: str, n
 def test_why_names_inputs_that_came_and_went(tmp_path: Path) -> None:
     fake_stage(tmp_path, "kernel", inputs={"old": "1"}).make()
     assert fake_stage(tmp_path, "kernel", inputs={"new": "1"}).why() == "changed: new, old"
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ({"motd": "new"}, "changed: etc (motd)"),
+        ({"init.d/sshd": "new"}, "changed: etc (init.d/sshd)"),
+        ({"issue": "another"}, "changed: etc (issue)"),
+        (dict.fromkeys("dcbae", "new"), "changed: etc (a, b, c, 2 more)"),
+    ],
+)
+def test_why_names_the_files_that_have_changed(tmp_path: Path, written: dict[str, str], why: str) -> None:
+    def stage() -> Stage:
+        return fake_stage(tmp_path / "store", "identity", inputs={"etc": archive.digest(tmp_path / "etc")})
+
+    (tmp_path / "etc/init.d").mkdir(parents=True)
+    for name in ("motd", "init.d/sshd", "kept"):
+        (tmp_path / "etc" / name).write_text("old", encoding="utf-8")
+    stage().make()
+    for name, text in written.items():
+        (tmp_path / "etc" / name).write_text(text, encoding="utf-8")
+    assert stage().why() == why
+
+
+def test_why_names_no_file_where_an_older_record_has_none(tmp_path: Path) -> None:
+    fake_stage(tmp_path, "identity", inputs={"script": "1"}).make()
+    (tmp_path / "file").touch()
+    assert fake_stage(tmp_path, "identity", inputs={"script": archive.digest(tmp_path / "file")}).why() == (
+        "changed: script"
+    )
 
 
 def test_why_compares_with_the_last_output(tmp_path: Path) -> None:

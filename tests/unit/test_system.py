@@ -8,7 +8,7 @@ import pytest
 from alchemy import stage3, system
 from alchemy.config import Config
 from alchemy.context import Context
-from alchemy.errors import BuildError
+from alchemy.errors import BuildError, UserError, VerificationError
 from alchemy.stage import Stage
 from tests.unit.fakes import FakeRunner, fake_stage
 
@@ -24,16 +24,19 @@ FAILED = """\
 def base(context: Context, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A stage3 that is there, and programs that say what they have to."""
     monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("alchemy.byhand.check", lambda *_, **__: None)
     runner.answers["bwrap"] = "portageq's values"
 
     def unpack(argv: list[str]) -> None:
-        if argv[0] == "tar":
+        if "--extract" in argv:
             profile = Path(argv[argv.index("--directory") + 1]) / "etc/portage/make.profile"
             profile.parent.mkdir(parents=True)
             profile.symlink_to("../../var/db/repos/embedded/profiles/default")
+        if "--root=/image" in argv:
+            (Path(argv[argv.index("/image") - 1]) / "var/db/pkg").mkdir(parents=True, exist_ok=True)
 
     runner.on_run = unpack
-    stage = fake_stage(context.cache, "stage3")
+    stage = fake_stage(context.cache, "stage3", build=lambda folder: (folder / "stage3.tar.zst").touch())
     stage.make()
     return stage
 
@@ -46,7 +49,7 @@ def emerges(runner: FakeRunner) -> list[list[str]]:
 def test_packages_are_built_first_and_then_installed_from_the_cache(
     context: Context, base: Stage, runner: FakeRunner
 ) -> None:
-    system.stage(context, base).make()
+    system.stage(context, base, ()).make()
     fetching, building, *installing = emerges(runner)
     assert "--fetchonly" in fetching
     assert not {"--fetchonly", "--root=/image"} & set(building)
@@ -55,16 +58,57 @@ def test_packages_are_built_first_and_then_installed_from_the_cache(
 
 
 def test_only_fetching_has_the_network(context: Context, base: Stage, runner: FakeRunner) -> None:
-    system.stage(context, base).make()
+    system.stage(context, base, ()).make()
     with_network = [call.argv for call in runner.calls if call.argv[0] == "bwrap" and "--unshare-net" not in call.argv]
     assert len(with_network) == 1
     assert "--fetchonly" in with_network[0]
 
 
+HOST = "https://example.org/binpkgs"
+
+
+def test_binary_packages_of_a_host_are_fetched_with_the_network_and_verified_without(
+    context: Context, base: Stage, runner: FakeRunner
+) -> None:
+    frozen = []
+    unpack = runner.on_run
+
+    def look(argv: list[str]) -> None:
+        unpack(argv)
+        if "--getbinpkg" in argv:
+            conf = Path(argv[argv.index("--bind") + 1]) / "etc/portage/binrepos.conf/alchemy.conf"
+            text = conf.read_text(encoding="utf-8")
+            assert f"sync-uri = {HOST}\n" in text
+            assert "verify-signature = true\n" in text
+            frozen.append("frozen = true\n" in text)
+
+    runner.on_run = look
+    system.stage(dataclasses.replace(context, config=Config(binhosts=(HOST,))), base, ()).make()
+    assert frozen == [False, True]
+
+
+def test_offline_no_host_of_binary_packages_is_asked(context: Context, base: Stage, runner: FakeRunner) -> None:
+    system.stage(dataclasses.replace(context, config=Config(binhosts=(HOST,), offline=True)), base, ()).make()
+    assert "--getbinpkg" not in [word for arguments in emerges(runner) for word in arguments]
+    assert [call.argv for call in runner.calls if "emerge" in call.argv and "--unshare-net" not in call.argv] == []
+
+
+def test_what_is_to_be_done_by_hand_is_asked_for_before_anything_is_fetched(
+    context: Context, base: Stage, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def demand(*_: object, **__: object) -> None:
+        raise UserError("tool.zip has to be fetched by hand")
+
+    monkeypatch.setattr("alchemy.byhand.check", demand)
+    with pytest.raises(UserError, match="by hand"):
+        system.stage(context, base, ()).make()
+    assert emerges(runner) == []
+
+
 def test_an_atom_of_two_sets_is_asked_for_once(context: Context, base: Stage, runner: FakeRunner) -> None:
     (context.root / "packages/packages.network").write_text("net-misc/openssh\nsys-apps/ethtool\n", encoding="utf-8")
     both = dataclasses.replace(context, config=Config(packages=("core", "network")))
-    system.stage(both, base).make()
+    system.stage(both, base, ()).make()
     written = (context.work / "chroot/etc/portage/sets/alchemy").read_text(encoding="utf-8")
     assert written.split() == ["sys-apps/busybox", "net-misc/openssh", "sys-apps/ethtool"]
 
@@ -83,12 +127,36 @@ def test_what_portage_leaves_is_not_in_the_image_and_its_packages_are_listed(
                 (image / name).write_text("busybox-1.37.0" if name.endswith("PF") else "", encoding="utf-8")
 
     runner.on_run = portage
-    stage = system.stage(context, base)
+    stage = system.stage(context, base, ())
     stage.make()
     image = stage.output / system.ROOT
     assert [str(path.relative_to(image)) for path in image.rglob("*") if path.is_file()] == ["usr/bin/busybox"]
     assert not (image / "var/db/pkg").exists()
     assert '"busybox"' in (stage.output / system.PACKAGES).read_text(encoding="utf-8")
+
+
+def test_what_the_stage3_brought_along_is_packed_before_it_is_installed(
+    context: Context, base: Stage, runner: FakeRunner
+) -> None:
+    unpack = runner.on_run
+
+    def stage3s(argv: list[str]) -> None:
+        unpack(argv)
+        if "--extract" in argv:
+            for package in ("sys-libs/glibc-2.41-r2", "sys-apps/busybox-1.37.0", "sys-apps/-MERGING-x-1"):
+                (Path(argv[argv.index("--directory") + 1]) / "var/db/pkg" / package).mkdir(parents=True)
+        if "--fetchonly" in argv:
+            folder = Path(argv[argv.index("/var/cache/binpkgs") - 1]) / "sys-apps/busybox"
+            folder.mkdir(parents=True)
+            (folder / "busybox-1.37.0-1.gpkg.tar").touch()
+
+    runner.on_run = stage3s
+    system.stage(context, base, ()).make()
+    commands = [" ".join(call.argv) for call in runner.calls]
+    packing = next(number for number, command in enumerate(commands) if "quickpkg" in command)
+    assert commands[packing].endswith("quickpkg --include-config=y --umask=0022 =sys-libs/glibc-2.41-r2")
+    assert "--root=/image" not in "".join(commands[:packing])
+    assert "--root=/image" in commands[packing + 1]
 
 
 def failing(context: Context, runner: FakeRunner, log: str, build_log: str | None) -> None:
@@ -119,20 +187,37 @@ def test_a_failed_package_is_named_with_its_log_and_how_to_repeat_it(
 ) -> None:
     failing(context, runner, log, build_log)
     with pytest.raises(BuildError) as caught:
-        system.stage(context, base).make()
+        system.stage(context, base, ()).make()
     lines = caught.value.message.splitlines()
     assert lines[0] == "app-misc/lead-1.2-r1: failed to build"
     assert [line for line in lines if line.endswith("app-misc/lead-1.2-r1/temp/build.log")]
     assert lines[-1] == "by hand: emerge @alchemy"
     assert ("  line 49" in lines) == (build_log is not None)
     assert len(lines) < 30
-    assert not system.stage(context, base).fresh
+    assert not system.stage(context, base, ()).fresh
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "!!! Fetched file: gold-1.tar.xz VERIFY FAILED!",
+        " * Binary package is not usable (verification failed):\n *  Summary:\n * \tbinpkg appears unsigned",
+    ],
+)
+def test_what_portage_does_not_trust_is_no_failed_build(
+    context: Context, base: Stage, runner: FakeRunner, said: str
+) -> None:
+    failing(context, runner, f">>> Fetching\n\x1b[31m{said}\x1b[0m\n>>> Failed\n", None)
+    with pytest.raises(VerificationError, match="Portage refuses what was fetched") as caught:
+        system.stage(context, base, ()).make()
+    lines = [f"  {line}" for line in said.splitlines()]
+    assert caught.value.message.splitlines()[1 : 1 + len(lines)] == lines
 
 
 def test_a_failure_of_portage_itself_is_told_as_it_is(context: Context, base: Stage, runner: FakeRunner) -> None:
     failing(context, runner, "emerge: there are no ebuilds to satisfy\n", None)
     with pytest.raises(BuildError, match=r"^emerge failed with status 1\n"):
-        system.stage(context, base).make()
+        system.stage(context, base, ()).make()
 
 
 @pytest.mark.parametrize(
@@ -141,12 +226,3 @@ def test_a_failure_of_portage_itself_is_told_as_it_is(context: Context, base: St
 def test_debian_packages_come_from_the_suite_of_the_stage3(context: Context, url: str, suite: str) -> None:
     configured = dataclasses.replace(context, config=Config.model_construct(stage3_url=url))
     assert stage3.suite(configured) == suite
-
-
-def test_the_stage3_is_unpacked_once_for_the_programs_that_build(context: Context, base: Stage) -> None:
-    old, new = (stage3.tools_stage(context, dataclasses.replace(base, inputs={"x": x})) for x in ("1", "2"))
-    for stage in (old, new):
-        stage.needs[0].make()
-        stage.make()
-    assert not old.fresh
-    assert stage3.tools(new).root == new.output / "root"

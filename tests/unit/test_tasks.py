@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pexpect
 import pytest
 from invoke.exceptions import Exit
 
@@ -49,7 +50,7 @@ TASKS = {
     "bench.boot",
     "help",
 }
-NOT_YET = {"build.lock", "build.verify", "build.log", "cache.info", "cache.prune", "test.packages", "bench.rebuild"}
+NOT_YET: set[str] = set()
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -80,7 +81,7 @@ def invoke(root: Path, real_processes: None) -> Invoke:
         ("- core", ["must be a mapping"]),
         (
             "jobs: 0\ncolour: red\npackages: [cor]\nkernel_conf: '6.13'\nusername: root\nstage3_url: x\nsync: {}\n",
-            ["jobs: ", "colour: ", "packages: cor", "kernel_conf: 6.13", "username: ", "stage3_url: ", "sync: "],
+            ["jobs: ", "colour: ", "packages: cor", "kernel_conf: 6.13", "username: ", "stage3_url: ", "sync.method: "],
         ),
     ],
     ids=["broken", "no mapping", "many mistakes"],
@@ -171,7 +172,8 @@ def test_the_info_is_json_and_makes_nothing(invoke: Invoke, root: Path) -> None:
         "stage3",
         "system",
         "kernel",
-        "rootfs",
+        "packages",
+        "identity",
         "ramfs",
         "image",
     }
@@ -183,8 +185,8 @@ def test_the_info_is_json_and_makes_nothing(invoke: Invoke, root: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "message", "status"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/cache/x"), "error: /cache/x: No space left on device", 2),
-        (OSError(errno.ENOSPC, "No space left on device"), "error: the disk: No space left on device", 2),
+        (OSError(errno.ENOSPC, "No space left on device", "/cache/x"), "error: /cache/x: No space left on device", 3),
+        (OSError(errno.ENOSPC, "No space left on device"), "error: the disk: No space left on device", 3),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), "error: /x: Permission denied", 2),
         (UserError("no", hint="yes"), "error: no\nhint: yes", 2),
         (BuildError("no"), "error: no", 3),
@@ -209,3 +211,66 @@ def test_a_bug_of_ours_stays_a_traceback() -> None:
 
     with pytest.raises(FileNotFoundError):
         body()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["build.log"], ["build.log"]),
+        (["build.log", "kernel"], ["build.log", "--stage=kernel"]),
+        (["build.log", "--stage", "kernel"], ["build.log", "--stage", "kernel"]),
+        (["build.log", "cache.info"], ["build.log", "cache.info"]),
+        (["build.kernel", "kernel"], ["build.kernel", "kernel"]),
+    ],
+)
+def test_the_stage_of_build_log_needs_no_option(words: list[str], named: list[str]) -> None:
+    assert tasks.name_stage(words) == named
+
+
+def test_the_log_of_a_stage_is_printed(invoke: Invoke, root: Path) -> None:
+    (root / "work" / "log").mkdir(parents=True)
+    (root / "work" / "log" / "kernel.log").write_text("gold\n", encoding="utf-8")
+    done = invoke("build.log", "kernel")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "gold\n", "")
+
+
+def test_offline_may_be_said_on_the_command_line(invoke: Invoke) -> None:
+    done = invoke("build.info", "--offline", "--json")
+    assert json.loads(done.stdout)["config"]["offline"] is True
+    for task in (tasks.build_all, tasks.build_stage3, tasks.build_system, tasks.build_kernel, tasks.build_ramfs):
+        assert "offline" in {argument.name for argument in task.get_arguments()}
+
+
+SHELLS = {"bash": ["--norc", "-i"], "zsh": ["-f", "-i"], "fish": ["--no-config", "-i"]}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_tab_key_completes_tasks_and_options_in(shell: str, real_processes: None, tmp_path: Path) -> None:
+    """By the line that README.md has for this shell."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    readme = (repository.ROOT / "README.md").read_text(encoding="utf-8")
+    line = next(line.strip() for line in readme.splitlines() if f"completion-script={shell}" in line)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path, "TERM": "xterm", "HOME": str(tmp_path)}
+    child = pexpect.spawn(
+        shell, SHELLS[shell], cwd=str(repository.ROOT), env=environ,
+        encoding="utf-8", timeout=60, dimensions=(24, 200),
+    )  # fmt: skip
+    child.sendline(f"{line}; echo re''ady")
+    child.expect("ready")
+    child.send("invoke build.ker\t")
+    child.expect("build.kernel")
+    child.send("--vers\t")
+    child.expect("--version")
+    child.close(force=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("invoke ", "build.all"), ("invoke build.all --", "--version"), ("invoke build.log ", "help")],
+)
+def test_tasks_and_their_options_complete(invoke: Invoke, typed: str, offered: str) -> None:
+    done = invoke("--complete", "--", *typed.split(" "))
+    assert done.returncode == 0
+    assert offered in done.stdout.split()

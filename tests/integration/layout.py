@@ -1,0 +1,151 @@
+"""What a mirror of Gentoo holds, made out of what is here: a stage3, the tree in git, a snapshot of it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import io
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import zstandard
+
+from alchemy.chroot import Chroot
+from alchemy.context import Context
+from tests import repository
+from tests.unit import gits
+from tests.unit.gits import Repository
+from tests.unit.keys import Key
+
+PROFILE = "default/linux/amd64/23.0"
+
+_REPOS_CONF = """\
+[DEFAULT]
+main-repo = {name}
+
+[{name}]
+location = /var/db/repos/{name}
+sync-type = rsync
+sync-uri = rsync://rsync.gentoo.org/gentoo-portage
+"""
+
+
+# as app-portage/getuto does: Portage, which checks binary packages as nobody, trusts the key
+_GETUTO = """\
+#!/bin/sh
+set -eu
+home=/etc/portage/gnupg
+[ ! -d $home ] || exit 0
+mkdir -m 755 $home
+echo lock-never >$home/gpg.conf
+gpg --homedir $home --batch --import /usr/share/openpgp-keys/gentoo-release.asc
+echo {fingerprint}:6: | gpg --homedir $home --batch --import-ownertrust
+gpg --homedir $home --batch --check-trustdb
+chmod -R a+rX $home
+"""
+
+# the fastest way
+_COMPRESS = {".xz": ["xz", "-0", "-T0"], ".zst": ["zstd", "--quiet", "-1", "-T0"]}
+
+
+def stage3(source: Path, target: Path, name: str, key: Key) -> None:
+    """Makes a Gentoo stage3 out of the embedded one, for a main repository called `name`.
+
+    As in Gentoo's it is configured for a repository that is not there yet, and trusts its key. The suffix of `target`
+    says how it is compressed.
+    """
+    changed = {
+        "./usr/share/portage/config/repos.conf": _REPOS_CONF.format(name=name).encode(),
+        "./usr/share/openpgp-keys/gentoo-release.asc": key.public.read_bytes(),
+        "./usr/bin/getuto": _GETUTO.format(fingerprint=key.fingerprint).encode(),
+    }
+    profile = f"../../var/db/repos/{name}/profiles/{PROFILE}"
+    with target.open("wb") as output:
+        compress = subprocess.Popen(_COMPRESS[target.suffix], stdin=subprocess.PIPE, stdout=output)
+        assert compress.stdin is not None
+        with (
+            zstandard.open(source) as content,
+            tarfile.open(fileobj=content, mode="r|") as old,
+            tarfile.open(fileobj=compress.stdin, mode="w|") as new,
+        ):
+            for member in old:
+                if member.name == "./etc/portage/make.profile":
+                    member.linkname = profile
+                if member.name not in changed:
+                    new.addfile(member, old.extractfile(member) if member.isreg() else None)
+            for path, text in changed.items():
+                member = tarfile.TarInfo(path)
+                member.size, member.mode = len(text), 0o755 if path.startswith("./usr/bin/") else 0o644
+                new.addfile(member, io.BytesIO(text))
+        compress.stdin.close()
+        assert compress.wait() == 0
+
+
+def tree(folder: Path, name: str, key: Key | None = None) -> Repository:
+    """A repository of the ebuilds of overlays/embedded, called `name`, in the new folder `folder`."""
+    made = gits.make(folder, key)
+    shutil.copytree(repository.ROOT / "overlays/embedded", folder, dirs_exist_ok=True)
+    profiles = folder / "profiles"
+    (profiles / "default").rename(profiles / "moved")
+    (profiles / PROFILE).parent.mkdir(parents=True)
+    (profiles / "moved").rename(profiles / PROFILE)
+    (profiles / "profiles.desc").write_text(f"amd64 {PROFILE} stable\n")
+    made.commit("profiles/repo_name", f"{name}\n")
+    return made
+
+
+def serve(tree: Repository, target: Path) -> None:
+    """Puts the commits of a repository into the bare repository `target`, as a mirror has it."""
+    if not target.exists():
+        tree.git("init", "--quiet", "--bare", "--initial-branch=main", str(target))
+    tree.git("push", "--quiet", "--force", str(target), "HEAD:main")
+
+
+def snapshot(folder: Path, tree: Repository, day: datetime.date, key: Key) -> Path:
+    """Puts the snapshot of a day into a mirror's folder snapshots/, as emerge-webrsync wants it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = datetime.datetime.combine(day, datetime.time(), datetime.UTC) + datetime.timedelta(days=1, minutes=45)
+    stem = f"gentoo-{day:%Y%m%d}"
+    times = {
+        "timestamp.x": f"{made.timestamp():.0f} {made:%c} UTC\n",
+        "timestamp.chk": f"{made:%a, %d %b %Y %T +0000}\n",
+    }
+    target = folder / f"{stem}.tar.xz"
+    with tarfile.open(target, "w:xz", preset=0) as tar:
+        tar.add(tree.folder, stem, filter=lambda member: None if ".git" in Path(member.name).parts else member)
+        for name, text in times.items():
+            member = tarfile.TarInfo(f"{stem}/metadata/{name}")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    list_digest(target)
+    sign(target, key)
+    return target
+
+
+def list_digest(snapshot: Path) -> None:
+    digest = hashlib.md5(snapshot.read_bytes(), usedforsecurity=False).hexdigest()
+    snapshot.with_name(f"{snapshot.name}.md5sum").write_text(f"{digest}  {snapshot.name}\n")
+
+
+def sign(snapshot: Path, key: Key) -> None:
+    snapshot.with_name(f"{snapshot.name}.gpgsig").write_bytes(key.detached(snapshot.read_bytes()))
+
+
+def binhost(context: Context, root: Path, tree: Repository, folder: Path, atom: str, key: Key) -> None:
+    """Puts a package that is installed in a build chroot into a binhost's folder, signed, with Portage's index."""
+    inside = Chroot(
+        root,
+        writable=True,
+        binds={"/mnt/binhost": folder, "/mnt/gnupg": key.home},
+        ro_binds={"/var/db/repos/gentoo": tree.folder},
+        env={
+            "PKGDIR": "/mnt/binhost", "FEATURES": "binpkg-signing",
+            "BINPKG_GPG_SIGNING_GPG_HOME": "/mnt/gnupg", "BINPKG_GPG_SIGNING_KEY": key.fingerprint,
+            # Portage looks at what it has signed, as root: nobody may read the keys
+            "BINPKG_GPG_VERIFY_GPG_HOME": "/mnt/gnupg", "GPG_VERIFY_USER_DROP": "", "GPG_VERIFY_GROUP_DROP": "",
+        },
+    )  # fmt: skip
+    script = f"mkdir -p /run/lock && quickpkg --include-config=y {atom} && emaint --fix binhost"
+    context.runner.run(inside.argv(["sh", "-c", script]), log=context.logfile("binhost"), what="quickpkg")

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from alchemy import download
+from alchemy.config import Config
+from alchemy.context import Context
+from alchemy.errors import BuildError, UserError
+
+CONTENT = bytes(range(256)) * 4096
+
+
+class Server:
+    """A web server that knows ranges. It breaks the connection after `cuts` bytes, one cut an answer."""
+
+    def __init__(self) -> None:
+        self.etag: str | None = '"1"'
+        self.cuts: list[int] = []
+        self.ranges: list[str | None] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                wanted = self.headers["Range"]
+                outer.ranges.append(wanted)
+                begin = 0
+                if wanted and self.headers["If-Range"] == outer.etag:
+                    begin = int(wanted.removeprefix("bytes=").rstrip("-"))
+                self.send_response(206 if begin else 200)
+                if begin:
+                    self.send_header("Content-Range", f"bytes {begin}-{len(CONTENT) - 1}/{len(CONTENT)}")
+                if outer.etag:
+                    self.send_header("ETag", outer.etag)
+                self.send_header("Content-Length", str(len(CONTENT) - begin))
+                self.end_headers()
+                self.wfile.write(CONTENT[begin:][: outer.cuts.pop(0) if outer.cuts else None])
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/stage3.tar.xz"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    made = Server()
+    thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.http.shutdown()
+    thread.join()
+    made.http.server_close()
+
+
+def test_a_broken_connection_is_gone_on_with(context: Context, server: Server, tmp_path: Path) -> None:
+    server.cuts = [500_001, 2]
+    download.fetch(context, server.url, tmp_path / "t")
+    assert (tmp_path / "t").read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=500001-", "bytes=500003-"]
+    assert list((context.work / "downloads").iterdir()) == []
+
+
+def test_the_next_build_goes_on_where_the_last_one_failed(context: Context, server: Server, tmp_path: Path) -> None:
+    server.cuts = [1 << 19] + [0] * 5
+    with pytest.raises(BuildError, match="cannot be fetched"):
+        download.fetch(context, server.url, tmp_path / "t")
+    assert not (tmp_path / "t").exists()
+    download.fetch(context, server.url, tmp_path / "t")
+    assert server.ranges[-1] == f"bytes={1 << 19}-"
+    assert (tmp_path / "t").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"1"'], ids=["none", "weak"])
+def test_what_may_be_another_file_by_now_is_fetched_from_its_begin(
+    context: Context, server: Server, tmp_path: Path, etag: str | None
+) -> None:
+    server.etag, server.cuts = etag, [1 << 19]
+    download.fetch(context, server.url, tmp_path / "t")
+    assert server.ranges == [None, None]
+    assert (tmp_path / "t").read_bytes() == CONTENT
+
+
+def test_what_has_changed_on_the_server_is_fetched_from_its_begin(
+    context: Context, server: Server, tmp_path: Path
+) -> None:
+    server.cuts = [1 << 19] + [0] * 5
+    with pytest.raises(BuildError):
+        download.fetch(context, server.url, tmp_path / "t")
+    server.etag = '"2"'
+    download.fetch(context, server.url, tmp_path / "t")
+    assert (tmp_path / "t").read_bytes() == CONTENT
+
+
+def test_progress_has_the_speed_and_the_time_left(
+    context: Context, server: Server, tmp_path: Path, messages: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alchemy.download._PROGRESS_INTERVAL", 0.0)
+    download.fetch(context, server.url, tmp_path / "t")
+    assert re.search(r"stage3\.tar\.xz: [\d.]+ [kKM]?B of 1\.0 MB, [\d.]+ \wB/s, \d+.* s left", messages.getvalue())
+
+
+def test_offline_nobody_is_asked(context: Context, server: Server, tmp_path: Path) -> None:
+    offline = dataclasses.replace(context, config=Config(offline=True))
+    with pytest.raises(UserError, match=f"{server.url}: is not in the cache, and this build is offline"):
+        download.fetch(offline, server.url, tmp_path / "t")
+    assert server.ranges == []
+
+
+def test_a_large_file_is_no_pointer(context: Context, tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(bytes((1 << 20) + 1))
+    with pytest.raises(UserError, match="is no pointer"):
+        download.small(context, (tmp_path / "big").as_uri())
