@@ -28,6 +28,12 @@ def work() -> Path:
     return (ROOT / (os.environ.get("ALCHEMY_WORK_DIR") or "work")).resolve()
 
 
+def environ() -> dict[str, str]:
+    """The environment of a command that builds a copy of the repository by a configuration of its own."""
+    inherited = {name: value for name, value in os.environ.items() if name != "ALCHEMY_CONFIG"}
+    return {**inherited, "ALCHEMY_CACHE_DIR": str(cache()), "ALCHEMY_WORK_DIR": str(work())}
+
+
 def copy(target: Path) -> Path:
     """A copy of the repository without what a build makes, and without the user's config.yml."""
     generated = shutil.ignore_patterns(
@@ -42,9 +48,8 @@ def invoke(root: Path, *arguments: str) -> str:
 
     Fails when the command fails.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "invoke", *arguments], cwd=root, stdout=subprocess.PIPE, text=True, check=False
-    )
+    command = [sys.executable, "-m", "invoke", *arguments]
+    done = subprocess.run(command, cwd=root, env=environ(), stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, f"invoke {' '.join(arguments)} ended with status {done.returncode}\n{done.stdout}"
     return done.stdout
 

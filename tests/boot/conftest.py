@@ -36,11 +36,9 @@ def build(root: Path, configuration: str = "") -> Context:
     repository.copy(root)
     if configuration:
         (root / "config.yml").write_text(configuration, encoding="utf-8")
+    repository.invoke(root, "build.all", f"--version={VERSION}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ALCHEMY_CACHE_DIR", str(repository.cache()))
-        patch.setenv("ALCHEMY_WORK_DIR", str(repository.work()))
-        patch.delenv("ALCHEMY_CONFIG", raising=False)
-        repository.invoke(root, "build.all", f"--version={VERSION}")
+        patch.setattr(os, "environ", repository.environ())
         return contexts.create(root, VERSION)
 
 

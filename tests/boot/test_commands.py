@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +25,6 @@ Invoke = Callable[..., "pexpect.spawn[str]"]
 @pytest.fixture
 def invoke(image: Context) -> Iterator[Invoke]:
     """Starts a command of the image's clone on a terminal of its own. It ends with the test, and so does its lock."""
-    folders = {"ALCHEMY_CACHE_DIR": str(repository.cache()), "ALCHEMY_WORK_DIR": str(repository.work())}
     children: list[pexpect.spawn[str]] = []
 
     def start(*arguments: str) -> pexpect.spawn[str]:
@@ -34,7 +32,7 @@ def invoke(image: Context) -> Iterator[Invoke]:
             sys.executable,
             ["-m", "invoke", *arguments],
             cwd=str(image.root),
-            env={**os.environ, **folders, "TERM": "xterm"},
+            env={**repository.environ(), "TERM": "xterm"},
             encoding="utf-8",
             codec_errors="replace",
             timeout=PATIENCE,
@@ -89,7 +87,7 @@ def test_ctrl_c_ends_a_build_and_the_next_one_goes_on(image: Context, invoke: In
     for name in ("image", "ramfs", "kernel"):
         archive.remove(planned[name].output)
     child = invoke("build.all", "--version=interrupted")
-    child.expect("kernel: compiling")
+    child.expect(r"kernel +running [^\r\n]*compiling")
     child.sendintr()
     assert status(child) == 130
     assert below(image.work) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import image as images
 from alchemy.context import Context
 from alchemy.run import Runner
 from tests.boot import guest
@@ -161,8 +159,9 @@ def test_a_truncated_ramdisk_is_said(image: Context, key: Path, console_log: Pat
 
 
 def test_a_node_with_too_little_ram_says_so(image: Context, key: Path, console_log: Path) -> None:
-    needed = json.loads((image.bin / images.MANIFEST).read_text(encoding="utf-8"))["ram_mb"]
-    with guest.boot(image, console_log, key, memory=needed * 2 // 3, network=False) as node:
+    # RAM holds the kernel and the ramdisk, and half of what is left has to hold the ramdisk again
+    ramfs = (image.bin / image.config.ramfs_name).stat().st_size
+    with guest.boot(image, console_log, key, memory=ramfs * 4 >> 20, network=False) as node:
         node.expect(r"the ramdisk was cut short: .* too little RAM")
         node.expect(r"the node has \d+ kB of RAM for use")
         node.expect(PROMPT)

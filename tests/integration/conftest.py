@@ -29,8 +29,8 @@ def build_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]
         patch.setenv("ALCHEMY_WORK_DIR", str(tmp_path_factory.mktemp("work")))
         patch.delenv("ALCHEMY_CONFIG", raising=False)
         context = contexts.create(root, "test")
-        yield context
-        context.runner.stop()
+    yield context
+    context.runner.stop()
 
 
 @pytest.fixture(scope="session")
