@@ -16,6 +16,11 @@ TARBALL = "stage3.tar.zst"
 # the suite of Debian packages where stage3_url names none
 DEFAULT_SUITE = "trixie"
 
+_OPTIONS = (
+    "--mode=root", "--variant=apt",
+    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "info", "locale")),
+)  # fmt: skip
+
 
 def suite(context: Context) -> str:
     """The Debian suite that `debian:` packages come from."""
@@ -49,6 +54,7 @@ def _debian_stage(context: Context) -> Stage:
             "stage3_url": context.config.stage3_url,
             "portage": f"{PORTAGE} {PORTAGE_SHA256}",
             "packages": archive.digest(_package_list(context)),
+            "options": " ".join(_OPTIONS),
             "script": archive.digest(_hook(context)),
         },
         build=lambda output: _build_debian(context, output),
@@ -63,8 +69,7 @@ def _build_debian(context: Context, output: Path) -> None:
     archive.remove(temporary)
     temporary.mkdir(parents=True)
     portage = fetch.python_source(context, "portage", PORTAGE, PORTAGE_SHA256, temporary)
-    command = ["mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(_packages(context))}"]
-    command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "info", "locale")]
+    command = ["mmdebstrap", *_OPTIONS, f"--include={','.join(_packages(context))}"]
     # mmdebstrap hands the root to a hook's shell as its first argument
     command += [f'--customize-hook={_hook(context)} "$1" {portage}']
     tarball = output / Path(TARBALL).stem
