@@ -34,9 +34,9 @@ _INSTALL_MASK = (
 # what decides, with this module, of what the image is made
 _CODE = (buildroot, portage, repositories, closure, increment)
 
-# What Portage itself leaves in the image. The manifest says what is installed.
+# What Portage itself leaves in the image, and what ldconfig remembers of inodes. The manifest says what is installed.
 _TRACES = ("var/lib/portage", "var/cache/edb", "var/log/portage", "var/log/emerge.log", "var/tmp/portage",
-           "etc/portage", "etc/.updated", "tmp/portage")  # fmt: skip
+           "etc/portage", "etc/.updated", "tmp/portage", "var/cache/ldconfig")  # fmt: skip
 
 
 def stage(context: Context, base: Stage, trees: tuple[Stage, ...]) -> Stage:

@@ -59,6 +59,8 @@ main() {
 	add_admin "$identity"
 	add_command_keys
 	ldconfig
+	# what it remembers for its next run are inode numbers, other ones in each build
+	rm -rf /var/cache/ldconfig
 }
 
 main
