@@ -52,6 +52,8 @@ TEST = (
     Tool("shellcheck", "shellcheck", "ShellCheck", "shellcheck", "dev-util/shellcheck-bin", "checks the shell scripts"),
     Tool("busybox", "busybox-static", "busybox", "busybox", "sys-apps/busybox", "runs the init's tests"),
     Tool("dash", "dash", "dash", "dash", "app-shells/dash", "runs the init's tests"),
+    Tool("zsh", "zsh", "zsh", "zsh", "app-shells/zsh", "completes our commands"),
+    Tool("fish", "fish", "fish", "fish", "app-shells/fish", "completes our commands"),
     Tool("ssh", "openssh-client", "openssh-clients", "openssh", "net-misc/openssh", "logs in to the booted image"),
 )
 

@@ -248,7 +248,7 @@ SHELLS = {"bash": ["--norc", "-i"], "zsh": ["-f", "-i"], "fish": ["--no-config",
 def test_the_tab_key_completes_tasks_and_options_in(shell: str, real_processes: None, tmp_path: Path) -> None:
     """By the line that README.md has for this shell."""
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+        repository.skip_or_fail(f"{shell} is not installed")
     readme = (repository.ROOT / "README.md").read_text(encoding="utf-8")
     line = next(line.strip() for line in readme.splitlines() if f"completion-script={shell}" in line)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
