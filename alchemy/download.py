@@ -45,8 +45,8 @@ def require_online(context: Context, what: str) -> None:
         )
 
 
-def fetch(context: Context, url: str, target: Path) -> None:
-    """Fetches a file to `target`, which is there only when it is whole.
+def fetch(context: Context, url: str, target: Path, *, most: int | None = None) -> None:
+    """Fetches a file to `target`, which is there only when it is whole; no further than the first byte over `most`.
 
     Raises NotThereError, UserError when the server refuses, BuildError when it can't be reached.
     """
@@ -56,7 +56,7 @@ def fetch(context: Context, url: str, target: Path) -> None:
     require_online(context, url)
     with context.log.step(f"fetching {url}"):
         partial = _Partial(context.work / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:16])
-        _retry(context, url, partial)
+        _retry(context, url, partial, most)
         target.unlink(missing_ok=True)
         shutil.move(partial.data, target)
         archive.remove(partial.folder)
@@ -67,11 +67,11 @@ def small(context: Context, url: str) -> bytes:
     folder = context.work / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.small"
-    fetch(context, url, target)
+    fetch(context, url, target, most=_SMALL)
     content = target.read_bytes()
     target.unlink()
     if len(content) > _SMALL:
-        raise UserError(f"{url}: has {log.size(len(content))}, which is no pointer, digest or signature")
+        raise UserError(f"{url}: has more than {log.size(_SMALL)}, which is no pointer, digest or signature")
     return content
 
 
@@ -117,14 +117,14 @@ class _Partial:
             self._validator.write_text(validator, encoding="latin-1")
 
 
-def _retry(context: Context, url: str, partial: _Partial) -> None:
+def _retry(context: Context, url: str, partial: _Partial, most: int | None) -> None:
     import requests  # costs 0.1 s to import, and most runs fetch nothing
 
     failures = 0
     while True:
         before = partial.size
         try:
-            _attempt(context, url, partial)
+            _attempt(context, url, partial, most)
             return
         except requests.RequestException as error:
             failures = 1 if partial.size > before else failures + 1
@@ -136,7 +136,7 @@ def _retry(context: Context, url: str, partial: _Partial) -> None:
         context.runner.check()
 
 
-def _attempt(context: Context, url: str, partial: _Partial) -> None:
+def _attempt(context: Context, url: str, partial: _Partial, most: int | None) -> None:
     import requests
 
     with requests.get(url, stream=True, timeout=_TIMEOUT, headers=partial.request_headers()) as response:
@@ -160,6 +160,8 @@ def _attempt(context: Context, url: str, partial: _Partial) -> None:
                 context.runner.check()
                 file.write(block)
                 progress.advance(len(block))
+                if most is not None and file.tell() > most:
+                    return
 
 
 def _blocks(response: requests.Response) -> Iterable[bytes]:

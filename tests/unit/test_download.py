@@ -5,6 +5,7 @@ import io
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,10 +26,14 @@ class Server:
         self.etag: str | None = '"1"'
         self.cuts: list[int] = []
         self.ranges: list[str | None] = []
+        self.sent = 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path == "/endless":
+                    self.send_endlessly()
+                    return
                 wanted = self.headers["Range"]
                 outer.ranges.append(wanted)
                 begin = 0
@@ -42,6 +47,13 @@ class Server:
                 self.send_header("Content-Length", str(len(CONTENT) - begin))
                 self.end_headers()
                 self.wfile.write(CONTENT[begin:][: outer.cuts.pop(0) if outer.cuts else None])
+
+            def send_endlessly(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+                with suppress(OSError):
+                    while outer.sent < 1 << 30:
+                        outer.sent += self.wfile.write(CONTENT)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
@@ -122,3 +134,9 @@ def test_a_large_file_is_no_pointer(context: Context, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(bytes((1 << 20) + 1))
     with pytest.raises(UserError, match="is no pointer"):
         download.small(context, (tmp_path / "big").as_uri())
+
+
+def test_an_endless_file_is_no_pointer_and_fills_no_disk(context: Context, server: Server) -> None:
+    with pytest.raises(UserError, match="is no pointer"):
+        download.small(context, f"{server.url.rpartition('/')[0]}/endless")
+    assert server.sent < 64 << 20
