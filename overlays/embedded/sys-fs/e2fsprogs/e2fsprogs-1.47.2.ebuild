@@ -29,6 +29,8 @@ src_configure() {
 		--without-libarchive --without-libiconv-prefix --without-libintl-prefix
 		--with-udev-rules-dir=no --with-crond-dir=no --with-systemd-unit-dir=no
 	)
+	# libmagic, which it would load if that happened to be there as it is built
+	export ac_cv_lib_magic_magic_file=no ac_cv_header_magic_h=no
 	ac_cv_path_LDCONFIG=: econf "${args[@]}"
 }
 

@@ -13,10 +13,12 @@ LICENSE="LGPL-2.1 GPL-2"
 SLOT="0"
 KEYWORDS="amd64"
 
+# xfs_io takes the device mapper when that is there as it is built, and cannot be told not to
 DEPEND="
 	dev-libs/inih
 	dev-libs/userspace-rcu:=
 	sys-apps/util-linux
+	sys-fs/lvm2
 "
 RDEPEND="${DEPEND}"
 
