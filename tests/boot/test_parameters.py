@@ -18,7 +18,7 @@ from tests.boot import guest
 
 # parameter → the tests that fail without its code
 SHOWN_BY = {
-    "net": ["test_services_of_the_preliminary_environment"],
+    "net": ["test_a_network_that_never_answers_does_not_hold_the_boot"],
     "net_timeout": ["test_a_network_that_never_answers_does_not_hold_the_boot"],
     "ip": ["test_a_static_network_over_a_bond_and_a_vlan"],
     "nameserver": ["test_a_static_network_over_a_bond_and_a_vlan"],
@@ -29,10 +29,10 @@ SHOWN_BY = {
     "ssh": ["test_services_of_the_preliminary_environment"],
     "lldpd": ["test_services_of_the_preliminary_environment"],
     "ssh_keys_url": ["test_services_of_the_preliminary_environment"],
-    "ssh_keys_sha256": ["test_what_is_fetched_has_to_have_its_digest"],
+    "ssh_keys_sha256": ["test_keys_of_another_digest_and_an_unsigned_command_are_not_used"],
     "command_url": ["test_a_command_runs_beside_the_boot"],
     "command_sha256": ["test_what_is_fetched_has_to_have_its_digest"],
-    "command_key": ["test_a_signed_command_runs", "test_a_command_that_is_not_signed_does_not_run"],
+    "command_key": ["test_a_signed_command_runs", "test_keys_of_another_digest_and_an_unsigned_command_are_not_used"],
     "shell": ["test_services_of_the_preliminary_environment"],
     "real_init": ["test_real_init_is_what_is_handed_over_to", "test_an_empty_real_init_gives_a_rescue_shell"],
     "init_debug": ["test_an_empty_real_init_gives_a_rescue_shell"],
@@ -205,20 +205,22 @@ def test_a_signed_command_runs(image: Context, key: Path, web: Path, console_log
         node.expect("command_url: ended with status 0")
 
 
-def test_a_command_that_is_not_signed_does_not_run(
+def test_keys_of_another_digest_and_an_unsigned_command_are_not_used(
     image: Context, key: Path, web: Path, console_log: Path, runner: Runner
 ) -> None:
     (web / "command").write_text("#!/bin/sh\necho gold\n")
     sign(runner, key, web / "command")
     (web / "command").write_text("#!/bin/sh\necho fool\n")
     kind, blob, _ = (web / "keys").read_text().split()
-    with (
-        guest.serve_folder(web) as url,
-        guest.boot(image, console_log, key, f"command_url={url}/command command_key={kind}:{blob}") as node,
-    ):
-        node.expect("command_url: its signature is not good")
-        node.expect("command_url: nothing is run")
-        node.expect(guest.LOGIN)
+    wrong = "0" * 64
+    with guest.serve_folder(web) as url:
+        cmdline = f"ssh_keys_url={url}/keys ssh_keys_sha256={wrong} command_url={url}/command command_key={kind}:{blob}"
+        with guest.boot(image, console_log, key, cmdline) as node:
+            node.expect(rf"ssh_keys_url: has the SHA-256 [0-9a-f]{{64}}, not {wrong}: not used")
+            node.expect("command_url: its signature is not good")
+            node.expect("command_url: nothing is run")
+            node.expect(guest.LOGIN)
+    assert "keys added" not in console_log.read_text()
     assert not re.search(r"^fool", console_log.read_text(), re.MULTILINE)
 
 
