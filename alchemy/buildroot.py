@@ -14,6 +14,9 @@ from alchemy.errors import BuildError, UserError, VerificationError
 from alchemy.repositories import Repositories
 from alchemy.stage import Stage
 
+# what programs are in, at the top of a root (FHS 3.0); where /usr is merged all but /usr and /opt are links
+_PROGRAMS = ("bin", "lib", "lib32", "lib64", "libx32", "opt", "sbin", "usr")
+
 # how Portage says that a source or a binary package is not what it has to be
 _REFUSED = re.compile(r"VERIFY FAILED|verification failed|Digest verification|Invalid digest", re.IGNORECASE)
 
@@ -52,11 +55,44 @@ def prepare(
 ) -> Chroot:
     """A fresh chroot at `root` for the stage `name`, with its cache of binary packages: one `apart` for a stage beside
     which others build."""
-    log = context.logfile(name)
     inside = chroot(context, root, available)
     archive.remove(root)
     with context.log.step(f"{name}: unpacking the stage3"):
-        stage3.unpack(context, base, root, log)
+        stage3.unpack(context, base, root, context.logfile(name))
+    return _set_up(context, inside, available, sets, name, apart=apart)
+
+
+def borrow(
+    context: Context, unpacked: Path, root: Path, available: Repositories, sets: Mapping[str, Sequence[str]], name: str
+) -> Chroot:
+    """A fresh chroot at `root` as `prepare` makes it, but to install with, not to build: it runs the programs of a
+    stage3 that is `unpacked`, read-only, and has an /etc and a /var of its own. That is there in a moment."""
+    inside = chroot(context, root, available)
+    archive.remove(root)
+    root.mkdir(parents=True)
+    binds = {}
+    for path in (unpacked / name for name in _PROGRAMS):
+        if path.is_symlink():
+            (root / path.name).symlink_to(path.readlink())
+        elif path.is_dir():
+            binds[f"/{path.name}"] = path
+    command: list[str | Path] = ["cp", "--archive", "--reflink=auto", unpacked / "etc", unpacked / "var", root]
+    context.runner.run(command, log=context.logfile(name), what="copying the configuration of the stage3")
+    inside = dataclasses.replace(inside, ro_binds={**binds, **inside.ro_binds})
+    return _set_up(context, inside, available, sets, name)
+
+
+def _set_up(
+    context: Context,
+    inside: Chroot,
+    available: Repositories,
+    sets: Mapping[str, Sequence[str]],
+    name: str,
+    *,
+    apart: bool = False,
+) -> Chroot:
+    """The chroot with Portage configured, and with the binary packages that are good for it."""
+    log = context.logfile(name)
     portage.configure(context, inside, available, dict.fromkeys(atom for atoms in sets.values() for atom in atoms))
     packages = portage.package_cache(context, inside, log, apart=name if apart else "")
     inside = dataclasses.replace(inside, binds={**inside.binds, portage.BINPKGS: packages})

@@ -59,7 +59,7 @@ def create(context: Context) -> Plan:
     trees = tuple(_pinned(context, stage) for stage in fetched)
     tools = toolbox.stage(context, base, trees)
     source = _pinned(context, linux.stage(context))
-    tree = system.stage(context, base, trees)
+    tree = system.stage(context, base, trees, tools)
     compiled = kernel.stage(context, source, tools)
     packages = rootfs.packages_stage(context, tree, tools)
     identity = rootfs.identity_stage(context, tree, tools)

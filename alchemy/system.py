@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from alchemy import archive, buildroot, closure, increment, portage, repositories
+from alchemy import archive, buildroot, closure, increment, portage, repositories, stage3
 from alchemy.chroot import Chroot
 from alchemy.context import Context
+from alchemy.repositories import Repositories
 from alchemy.stage import Stage
 
 NAME = "system"
@@ -39,8 +41,11 @@ _TRACES = ("var/lib/portage", "var/cache/edb", "var/log/portage", "var/log/emerg
            "etc/portage", "etc/.updated", "tmp/portage", "var/cache/ldconfig")  # fmt: skip
 
 
-def stage(context: Context, base: Stage, trees: tuple[Stage, ...]) -> Stage:
-    """The stage that yields the image tree, and the list of what is in it. `trees` yield repositories of ebuilds."""
+def stage(context: Context, base: Stage, trees: tuple[Stage, ...], tools: Stage) -> Stage:
+    """The stage that yields the image tree, and the list of what is in it.
+
+    `trees` yield repositories of ebuilds. What `tools` yields saves time when it is there, and changes nothing.
+    """
     sets = [context.root / "packages" / f"{_SET_PREFIX}{name}" for name in context.config.packages]
     tree = Stage(
         name=NAME,
@@ -54,7 +59,7 @@ def stage(context: Context, base: Stage, trees: tuple[Stage, ...]) -> Stage:
             "script": archive.digest(*(Path(module.__file__ or "") for module in _CODE), Path(__file__)),
         },
         needs=(base, *trees),
-        build=lambda output: _build(context, base, trees, tree, output),
+        build=lambda output: _build(context, base, trees, tools, tree, output),
         progress=portage.PROGRESS,
     )
     return tree
@@ -65,19 +70,16 @@ def folder(context: Context) -> Path:
     return context.work / "chroot"
 
 
-def _build(context: Context, base: Stage, trees: tuple[Stage, ...], tree: Stage, output: Path) -> None:
+def _build(context: Context, base: Stage, trees: tuple[Stage, ...], tools: Stage, tree: Stage, output: Path) -> None:
     sets = buildroot.read_sets(context, context.config.packages)
     available = repositories.collect(context, trees)
-    inside = buildroot.prepare(context, base, folder(context), available, sets, NAME)
     image = output / ROOT
     image.mkdir()
-    installing = dataclasses.replace(
-        inside, binds={**inside.binds, "/image": image}, env={**inside.env, "INSTALL_MASK": " ".join(_INSTALL_MASK)}
-    )
-    if not _add(context, installing, tree, image):
+    if not _add(context, tools, tree, available, sets, image):
+        inside = buildroot.prepare(context, base, folder(context), available, sets, NAME)
         buildroot.build(context, inside, sets, NAME)
         _pack_stage3(context, inside)
-        _install(context, installing)
+        _install(context, _into(image, inside))
     packages = portage.with_sources(portage.installed(image), available.paths)
     archive.write_json(output / PACKAGES, [package.as_json() for package in packages])
     with context.log.step("system: checking what the image needs"):
@@ -88,13 +90,26 @@ def _build(context: Context, base: Stage, trees: tuple[Stage, ...], tree: Stage,
     _set_firmware_aside(image, output)
 
 
-def _add(context: Context, installing: Chroot, tree: Stage, image: Path) -> bool:
+def _add(
+    context: Context, tools: Stage, tree: Stage, available: Repositories, sets: Mapping[str, Sequence[str]], image: Path
+) -> bool:
     """Whether an earlier tree, with some packages more, has made the image."""
     earlier = tree.earlier(_SET_PREFIX)
-    if earlier is None:
+    if earlier is None or not tools.fresh:
         return False
     parts = {earlier / ROOT: Path(), earlier / DATABASE: Path("var/db/pkg"), earlier / FIRMWARE: Path("lib/firmware")}
-    return increment.add(context, installing, parts, image, ["sys-apps/baselayout", "@alchemy"], _INTO_IMAGE)
+    root = context.work / "increment"
+    inside = _into(image, buildroot.borrow(context, stage3.tools(tools).root, root, available, sets, NAME))
+    added = increment.add(context, inside, parts, image, ["sys-apps/baselayout", "@alchemy"], _INTO_IMAGE)
+    archive.remove(root)
+    return added
+
+
+def _into(image: Path, inside: Chroot) -> Chroot:
+    """The chroot that installs into the image."""
+    return dataclasses.replace(
+        inside, binds={**inside.binds, "/image": image}, env={**inside.env, "INSTALL_MASK": " ".join(_INSTALL_MASK)}
+    )
 
 
 def _pack_stage3(context: Context, inside: Chroot) -> None:

@@ -110,7 +110,12 @@ def test_a_package_more_gives_what_installing_all_would(small: Context, more: st
     sets.write_text(before)
     build_system(small)
     sets.write_text(f"{before}app-misc/quicksilver\n")
+    planned = plan.create(small)
+    plan.realize(small, [planned["tools"]])
+    own = [planned["tools"].output / "root" / name for name in ("etc", "var")]
+    before_adding = [listing(folder) for folder in own]
     output = build_system(small)
+    assert [listing(folder) for folder in own] == before_adding
     assert (listing(output / system.ROOT), (output / system.PACKAGES).read_text()) == expected
     emerges = re.findall(r"^\$ .* emerge .*", small.logfile("system").read_text(), re.MULTILINE)
     assert "--nodeps" in emerges[0]
