@@ -214,8 +214,22 @@ def test_unit(_: InvokeContext) -> None:
 
 @task
 @command
+def test_integration(_: InvokeContext) -> None:
+    """Run the tests with real mounts, chroots and Portage: needs root, and builds small images."""
+    pytest("tests/integration")
+
+
+@task
+@command
+def test_boot(_: InvokeContext) -> None:
+    """Build the image and boot it in QEMU over PXE, with every parameter and whatever is broken: needs root."""
+    pytest("tests/boot")
+
+
+@task
+@command
 def test_all(_: InvokeContext) -> None:
-    """Run all tests: unit, integration (root) and boot (builds the image, boots it in QEMU over PXE)."""
+    """Run all three: unit, integration and boot."""
     pytest("tests/unit", "tests/integration", "tests/boot")
 
 
@@ -307,7 +321,9 @@ ns = Collection(
     collection("config", check=config_check, schema=config_schema),
     collection("util", shell=util_shell, clean=util_clean),
     collection("boot", qemu=boot_qemu),
-    collection("test", unit=test_unit, all=test_all, packages=test_packages),
+    collection(
+        "test", unit=test_unit, integration=test_integration, boot=test_boot, all=test_all, packages=test_packages,
+    ),
     collection("bench", build=bench_build, rebuild=bench_rebuild, boot=bench_boot),
 )  # fmt: skip
 ns.add_task(show_help)

@@ -43,6 +43,8 @@ TASKS = {
     "cache.info",
     "cache.prune",
     "test.unit",
+    "test.integration",
+    "test.boot",
     "test.all",
     "test.packages",
     "bench.build",
