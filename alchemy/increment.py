@@ -27,7 +27,7 @@ def add(
     """Fills the empty folder `image` from the parts of an earlier tree, which `earlier` maps to their place below it,
     with what `atoms` need beyond it; returns whether it did, and leaves `image` empty when it did not.
 
-    `inside` is the build chroot with `image` mounted, and `arguments` are those with which emerge installs there.
+    `inside` is a chroot with `image` mounted, and `arguments` are those with which emerge installs there.
     """
     log = context.logfile("system")
     wanted = _resolve(context, inside, atoms, log)
