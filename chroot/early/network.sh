@@ -43,8 +43,8 @@ start_network() {
 	first=$(by_bootif)
 	for interface in $(dhcp_interfaces); do
 		if [ "$interface" = "$first" ]; then
-			# the others need their time, should nobody answer here
-			ask_for_lease "$interface" "$((deadline - p_net_timeout / 2))"
+			# the others need their time, should nobody answer here; and `wait` is not for its IPv6
+			(ask_for_lease "$interface" "$((deadline - p_net_timeout / 2))")
 		else
 			ask_for_lease "$interface" "$deadline" &
 		fi

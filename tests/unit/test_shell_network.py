@@ -269,6 +269,23 @@ def test_a_lease_is_asked_for_in_the_time_that_is_left(node: Node) -> None:
     ]
 
 
+@pytest.mark.parametrize("cmdline", ["net", "BOOTIF=01-52-54-00-00-00-01"])
+def test_a_lease_of_ipv6_is_not_waited_for(node: Node, cmdline: str) -> None:
+    node.interface("eth0")
+    script = """
+    timeout() {
+        case $2 in udhcpc6) ;; *) return ;; esac
+        for try in 0 1 2 3 4 5 6 7 8 9; do
+            [ ! -e "$ROOT/up" ] || return
+            command sleep 0.3
+        done
+        echo "waited for IPv6" >>"$ROOT/calls"
+    }
+    """
+    node.run(f'{script} parse_cmdline "{TABLE}" "{cmdline}"; settle_parameters; start_network; : >"$ROOT/up"')
+    assert node.calls == ["ip link set eth0 up"]
+
+
 # udhcpc
 
 
