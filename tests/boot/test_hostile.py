@@ -144,7 +144,7 @@ def test_a_node_without_a_network_interface_boots(image: Context, key: Path, con
 
 def test_an_interface_without_a_link_is_named(image: Context, key: Path, console_log: Path) -> None:
     unplugged = ["-netdev", "hubport,id=out,hubid=9", "-device", "e1000e,netdev=out,romfile=,id=out0"]
-    with guest.boot(image, console_log, key, "net net_timeout=3", extra=unplugged, monitor="set_link out0 off") as node:
+    with guest.boot(image, console_log, key, "net net_timeout=6", extra=unplugged, monitor="set_link out0 off") as node:
         node.expect(r"net: eth\d has no link")
         node.expect(guest.HAND_OVER)
 
