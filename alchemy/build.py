@@ -69,7 +69,7 @@ def _yaml(value: Any) -> str:
 
 
 def shell(context: Context) -> int:
-    """A shell in the build chroot, as the last build left it; made from the stage3 when there is none."""
+    """A shell in the build chroot, as the last build in it left it; made from the stage3 when there is none."""
     require_host(context)
     with lock.exclusive(context):
         there = system.folder(context).is_dir()

@@ -41,7 +41,7 @@ def base(context: Context, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) 
     return stage
 
 
-def nothing(context: Context) -> Stage:
+def no_tools(context: Context) -> Stage:
     """The tools, which are not there."""
     return fake_stage(context.work, "tools")
 
@@ -54,7 +54,7 @@ def emerges(runner: FakeRunner) -> list[list[str]]:
 def test_packages_are_built_first_and_then_installed_from_the_cache(
     context: Context, base: Stage, runner: FakeRunner
 ) -> None:
-    system.stage(context, base, (), nothing(context)).make()
+    system.stage(context, base, (), no_tools(context)).make()
     fetching, building, *installing = emerges(runner)
     assert "--fetchonly" in fetching
     assert not {"--fetchonly", "--root=/image"} & set(building)
@@ -63,7 +63,7 @@ def test_packages_are_built_first_and_then_installed_from_the_cache(
 
 
 def test_only_fetching_has_the_network(context: Context, base: Stage, runner: FakeRunner) -> None:
-    system.stage(context, base, (), nothing(context)).make()
+    system.stage(context, base, (), no_tools(context)).make()
     with_network = [call.argv for call in runner.calls if call.argv[0] == "bwrap" and "--unshare-net" not in call.argv]
     assert len(with_network) == 1
     assert "--fetchonly" in with_network[0]
@@ -88,13 +88,13 @@ def test_binary_packages_of_a_host_are_fetched_with_the_network_and_verified_wit
             frozen.append("frozen = true\n" in text)
 
     runner.on_run = look
-    system.stage(dataclasses.replace(context, config=Config(binhosts=(HOST,))), base, (), nothing(context)).make()
+    system.stage(dataclasses.replace(context, config=Config(binhosts=(HOST,))), base, (), no_tools(context)).make()
     assert frozen == [False, True]
 
 
 def test_offline_no_host_of_binary_packages_is_asked(context: Context, base: Stage, runner: FakeRunner) -> None:
     system.stage(
-        dataclasses.replace(context, config=Config(binhosts=(HOST,), offline=True)), base, (), nothing(context)
+        dataclasses.replace(context, config=Config(binhosts=(HOST,), offline=True)), base, (), no_tools(context)
     ).make()
     assert "--getbinpkg" not in [word for arguments in emerges(runner) for word in arguments]
     assert [call.argv for call in runner.calls if "emerge" in call.argv and "--unshare-net" not in call.argv] == []
@@ -108,14 +108,14 @@ def test_what_is_to_be_done_by_hand_is_asked_for_before_anything_is_fetched(
 
     monkeypatch.setattr("alchemy.byhand.check", demand)
     with pytest.raises(UserError, match="by hand"):
-        system.stage(context, base, (), nothing(context)).make()
+        system.stage(context, base, (), no_tools(context)).make()
     assert emerges(runner) == []
 
 
 def test_an_atom_of_two_sets_is_asked_for_once(context: Context, base: Stage, runner: FakeRunner) -> None:
     (context.root / "packages/packages.network").write_text("net-misc/openssh\nsys-apps/ethtool\n", encoding="utf-8")
     both = dataclasses.replace(context, config=Config(packages=("core", "network")))
-    system.stage(both, base, (), nothing(context)).make()
+    system.stage(both, base, (), no_tools(context)).make()
     written = (context.work / "chroot/etc/portage/sets/alchemy").read_text(encoding="utf-8")
     assert written.split() == ["sys-apps/busybox", "net-misc/openssh", "sys-apps/ethtool"]
 
@@ -135,7 +135,7 @@ def test_what_portage_leaves_is_not_in_the_image_and_its_packages_are_listed(
                 (image / name).write_text("busybox-1.37.0" if name.endswith("PF") else "", encoding="utf-8")
 
     runner.on_run = portage
-    stage = system.stage(context, base, (), nothing(context))
+    stage = system.stage(context, base, (), no_tools(context))
     stage.make()
     image = stage.output / system.ROOT
     assert [str(path.relative_to(image)) for path in image.rglob("*") if path.is_file()] == ["usr/bin/busybox"]
@@ -159,7 +159,7 @@ def test_what_the_stage3_brought_along_is_packed_before_it_is_installed(
             (folder / "busybox-1.37.0-1.gpkg.tar").touch()
 
     runner.on_run = stage3s
-    system.stage(context, base, (), nothing(context)).make()
+    system.stage(context, base, (), no_tools(context)).make()
     commands = [" ".join(call.argv) for call in runner.calls]
     packing = next(number for number, command in enumerate(commands) if "quickpkg" in command)
     assert commands[packing].endswith("quickpkg --include-config=y --umask=0022 =sys-libs/glibc-2.41-r2")
@@ -195,14 +195,14 @@ def test_a_failed_package_is_named_with_its_log_and_how_to_repeat_it(
 ) -> None:
     failing(context, runner, log, build_log)
     with pytest.raises(BuildError) as caught:
-        system.stage(context, base, (), nothing(context)).make()
+        system.stage(context, base, (), no_tools(context)).make()
     lines = caught.value.message.splitlines()
     assert lines[0] == "app-misc/lead-1.2-r1: failed to build"
     assert [line for line in lines if line.endswith("app-misc/lead-1.2-r1/temp/build.log")]
     assert lines[-1] == "by hand: emerge @alchemy"
     assert ("  line 49" in lines) == (build_log is not None)
     assert len(lines) < 30
-    assert not system.stage(context, base, (), nothing(context)).fresh
+    assert not system.stage(context, base, (), no_tools(context)).fresh
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_what_portage_does_not_trust_is_no_failed_build(
 ) -> None:
     failing(context, runner, f">>> Fetching\n\x1b[31m{said}\x1b[0m\n>>> Failed\n", None)
     with pytest.raises(VerificationError, match="Portage refuses what was fetched") as caught:
-        system.stage(context, base, (), nothing(context)).make()
+        system.stage(context, base, (), no_tools(context)).make()
     lines = [f"  {line}" for line in said.splitlines()]
     assert caught.value.message.splitlines()[1 : 1 + len(lines)] == lines
 
@@ -225,7 +225,7 @@ def test_what_portage_does_not_trust_is_no_failed_build(
 def test_a_failure_of_portage_itself_is_told_as_it_is(context: Context, base: Stage, runner: FakeRunner) -> None:
     failing(context, runner, "emerge: there are no ebuilds to satisfy\n", None)
     with pytest.raises(BuildError, match=r"^emerge failed with status 1\n"):
-        system.stage(context, base, (), nothing(context)).make()
+        system.stage(context, base, (), no_tools(context)).make()
 
 
 @pytest.mark.parametrize(
