@@ -1,28 +1,33 @@
-"""What every stage is given: where things are, what was configured, and how to run programs."""
+"""The context of a run, which every stage gets: paths, configuration, and the runner that starts programs."""
 
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alchemy import config as configuration
-from alchemy import lockfile, views
-from alchemy.config import Config
+from alchemy.config import lockfile
+from alchemy.config import model as configuration
+from alchemy.config.lockfile import Lock
+from alchemy.config.model import Config
 from alchemy.errors import UserError
-from alchemy.lockfile import Lock
-from alchemy.log import Log
 from alchemy.run import Runner
+from alchemy.ui import views
+from alchemy.ui.events import Log
 
-# Every file in the image has this time (1 January 2026), unless SOURCE_DATE_EPOCH says otherwise: any fixed time will
-# do, and that of the last commit would rebuild everything with each commit. Stage3 and packages are always built with
-# it, as they are kept for builds with other times.
+# The modification time of every file in the image (1 January 2026), unless SOURCE_DATE_EPOCH is set. Any fixed time
+# works; the time of the last commit would rebuild everything at each commit. The stage3 and the packages always use
+# this one, because builds with another SOURCE_DATE_EPOCH share them.
 EPOCH = 1767225600
 
 
 @dataclass(frozen=True)
 class Context:
-    """Passed along, never global. `root` is the repository, `lock` its alchemy.lock; all paths are absolute."""
+    """Holds what a run needs; passed as an argument, never global. `root` is the repository, `lock` its alchemy.lock.
+
+    All paths are absolute.
+    """
 
     root: Path
     config: Config
@@ -36,26 +41,45 @@ class Context:
     lock: Lock = field(default_factory=dict)
 
     def logfile(self, name: str) -> Path:
-        """Where the log of the stage or step `name` is."""
+        """Returns the path of the log of a stage or step."""
         return self.work / "log" / f"{name}.log"
 
 
 def _epoch() -> int:
     value = os.environ.get("SOURCE_DATE_EPOCH") or str(EPOCH)
     if not value.isascii() or not value.isdigit():
-        raise UserError(f"SOURCE_DATE_EPOCH: not a number of seconds: {value}")
+        raise UserError(f"SOURCE_DATE_EPOCH: invalid (expected seconds since 1970, got {value!r})")
     return int(value)
 
 
+def _absolute(path: Path) -> Path:
+    """Returns a path without `..` and with the links in its parents resolved. A link in the last place stays, for
+    folders.py to refuse."""
+    normal = Path(os.path.normpath(path))
+    return normal.parent.resolve() / normal.name
+
+
+def _warn_when_readable(file: Path, log: Log) -> None:
+    """Warns when other users can read a file that holds a password."""
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        log.warn(f"{file}: mode {mode:04o} lets others read the password (expected 0600): chmod 0600 {file}")
+
+
 def create(root: Path, version: str = "wip", *, offline: bool = False, events: bool = False) -> Context:
-    """The context of one run of Alchemy; `offline` as if config.yml said so, with what happens told as JSON `events` on
-    stdout if asked for. Raises UserError for a bad configuration or version."""
+    """Returns the context of one run. `offline` overrides config.yml; `events` prints progress as JSON on stdout.
+
+    Raises UserError for an invalid configuration or version.
+    """
     config = configuration.load(root, os.environ)
     if offline:
         config = config.model_copy(update={"offline": True})
-    work, cache = ((root / folder).resolve() for folder in (config.work_dir, config.cache_dir))
+    work, cache = (_absolute(root / folder) for folder in (config.work_dir, config.cache_dir))
     if work.is_relative_to(cache) or cache.is_relative_to(work):
-        raise UserError(f"work_dir, cache_dir: {work} and {cache} must not be one in the other")
+        raise UserError(f"work_dir, cache_dir: nested folders (expected separate ones, got {work} and {cache})")
+    log = Log(views.choose(events=events))
+    if config.password is not None:
+        _warn_when_readable(configuration.file_of(root, os.environ), log)
     return Context(
         root=root,
         config=config,
@@ -64,7 +88,7 @@ def create(root: Path, version: str = "wip", *, offline: bool = False, events: b
         cache=cache,
         bin=root / "bin",
         epoch=_epoch(),
-        log=Log(views.choose(events=events)),
+        log=log,
         runner=Runner(),
         lock=lockfile.load(root),
     )

@@ -1,4 +1,4 @@
-"""The one door to other programs: nothing else in Alchemy starts a process."""
+"""Runs programs. No other module starts a process."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from alchemy.errors import BuildError, UserError
 
-# What a child may know of the user's environment. All else (CFLAGS, LD_LIBRARY_PATH, a Python of the user's …) would
-# make a build depend on who starts it.
+# The environment variables that children inherit. Any other (CFLAGS, LD_LIBRARY_PATH, PYTHONPATH …) would make a build
+# depend on the user who starts it.
 _PASSED_ON = (
     "PATH", "HOME", "TERM", "TMPDIR",
     "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
@@ -26,13 +26,15 @@ _TAIL_LINES = 20
 
 
 class Runner:
-    """Starts programs, and can end all of those it started.
+    """Starts programs, and can kill all that it started.
 
-    Each child is the leader of a process group, so that Ctrl-C reaches Alchemy alone, which then stops its children;
-    and the kernel kills it when Alchemy dies, however that happens.
+    Each child leads a process group of its own, so that Ctrl-C reaches only Alchemy, which then kills its children. The
+    kernel kills a child when Alchemy dies, even by SIGKILL.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[Sequence[str | Path], BuildError], None] | None = None) -> None:
+        """`failed` is called with the command line and the error when `run` fails, before the error is raised."""
+        self._failed = failed
         self._live: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -48,10 +50,10 @@ class Runner:
         what: str | None = None,
         secret: bool = False,
     ) -> None:
-        """Runs argv to its end, its output appended to `log` (nowhere with none).
+        """Runs a program to its end, and appends its output to `log` (default: discards it).
 
-        Raises BuildError when it fails: `what` failed, the last lines of the log, and the command to repeat.
-        `secret` keeps the command line out of the log and of the message.
+        Raises BuildError when it fails, with `what` as its name, the last lines of the log, and the command to repeat
+        it by hand. `secret` keeps the command line out of the log and the message.
         """
         with _sink(log) as output:
             if log is not None and not secret:
@@ -60,7 +62,10 @@ class Runner:
             process = self._start(argv, env=env, cwd=cwd, stdin=stdin is not None, stdout=output, stderr=output)
             self._finish(process, stdin)
         if process.returncode != 0:
-            raise _failure(argv, process.returncode, what, log, secret)
+            error = _failure(argv, process.returncode, what, log, secret)
+            if self._failed is not None and not secret:
+                self._failed(argv, error)
+            raise error
 
     def capture(
         self,
@@ -72,7 +77,7 @@ class Runner:
         stdin: bytes | None = None,
         what: str | None = None,
     ) -> str:
-        """Like run, and returns what the program printed on stdout; stderr goes to the log."""
+        """Runs a program like `run`, and returns its stdout; stderr goes to the log."""
         with _sink(log) as errors:
             process = self._start(
                 argv, env=env, cwd=cwd, stdin=stdin is not None, stdout=subprocess.PIPE, stderr=errors
@@ -83,24 +88,24 @@ class Runner:
         return output.decode(errors="replace")
 
     def foreground(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> int:
-        """Hands the terminal to a program, and returns its exit status."""
+        """Runs a program on the terminal, and returns its exit status."""
         require(str(argv[0]))
         return subprocess.run([str(a) for a in argv], env=child_environment(env), check=False).returncode
 
     def start(
         self, argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Starts a program that goes on beside us; `stop` ends it at the latest."""
+        """Starts a program in the background; `stop` kills it if it still runs then."""
         with _sink(log) as output:
             return self._start(argv, env=env, cwd=None, stdin=False, stdout=output, stderr=output)
 
     def check(self) -> None:
-        """Raises KeyboardInterrupt when everything has to end: for long work that starts no program."""
+        """Raises KeyboardInterrupt after `stop`. For long work in Python."""
         if self._stopped:
             raise KeyboardInterrupt
 
     def stop(self) -> None:
-        """Kills every child that still runs, and refuses to start others. Safe from any thread."""
+        """Kills every running child, and refuses to start new ones. Thread-safe."""
         with self._lock:
             self._stopped = True
             live = list(self._live)
@@ -150,19 +155,19 @@ class Runner:
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The allow-listed part of our environment, an untranslated locale, and `extra`."""
+    """Returns the environment of a child: the inherited variables, an untranslated locale, and `extra`."""
     environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     return {**environment, "LC_ALL": "C.UTF-8", **(extra or {})}
 
 
 def require(tool: str) -> None:
-    """Raises UserError unless `tool` is an executable on PATH, or a path to one."""
+    """Raises UserError unless `tool` is an executable on PATH or the path of one."""
     if shutil.which(tool) is None:
-        raise UserError(f"{tool}: no such program on this host", hint="invoke build.check-depends names its package")
+        raise UserError(f"{tool}: program not found", hint="./run build.check-depends names its package")
 
 
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:
-    """The last lines of a log."""
+    """Returns the last lines of a log."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 65536))
         return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Packs the ramdisk. Runs in the chroot: pack-ramfs.sh COMPRESSOR EPOCH. Reads /mnt/early (init, busybox),
+# Packs the ramfs. Runs in the chroot: pack-ramfs.sh COMPRESSOR EPOCH. Reads /mnt/early (init, busybox),
 # /mnt/firmware (files for /lib/firmware) and /mnt/system (squashfs), writes /mnt/out/ramfs.
 set -euo pipefail
 
@@ -26,6 +26,15 @@ for applet in $("$early/bin/busybox" --list); do
 done
 # without it the kernel has nowhere to put what init says before it mounts /dev
 mknod -m 0600 "$early/dev/console" c 5 1
+# and without a console init reads and writes nothing
+mknod -m 0666 "$early/dev/null" c 1 3
+# no clock may be earlier
+printf '%s\n' "$epoch" >"$early/lib/alchemy/epoch"
+# a locked image has to be known as one before its system is mounted
+locked=etc/alchemy/locked
+if unsquashfs -no-progress -ls /mnt/system/identity.squashfs "$locked" | grep -q "/$locked\$"; then
+	touch "$early/lib/alchemy/locked"
+fi
 
 firmware=/tmp/firmware
 mkdir -p "$firmware/lib/firmware"

@@ -35,7 +35,7 @@ set_runlevels() {
 	rm -rf /etc/runlevels
 	add_services sysinit kernfs
 	add_services boot hostname loopback sysctl
-	add_services default syslogd klogd network sshd lldpd ntpd rasdaemon getty
+	add_services default syslogd klogd network sshd lldpd ntpd rasdaemon retry jobs getty
 	mkdir -p /etc/runlevels/nonetwork /etc/runlevels/shutdown
 }
 
@@ -52,12 +52,33 @@ add_command_keys() {
 	install -m 0644 "$identity/command_keys" /etc/alchemy/command_keys
 }
 
+# What the preliminary init refuses to be told on the command line of a locked image, it finds out by this file.
+lock() {
+	[ -s "$identity/locked" ] || return 0
+	mkdir -p /etc/alchemy
+	: >/etc/alchemy/locked
+}
+
+# The programs that turn a machine into a verdict. They are compiled here, so that no node does it at each start; a
+# source's digest in place of its time gives the same bytes in each build.
+add_node_programs() {
+	mkdir -p /usr/lib/alchemy
+	cp -R /mnt/chroot/node/alchemy_node /usr/lib/alchemy
+	find /usr/lib/alchemy -name __pycache__ -prune -exec rm -r {} +
+	# git keeps no more of the mode than the executable bit
+	chmod -R u=rwX,go=rX /usr/lib/alchemy
+	python3 -I -m compileall -q --invalidation-mode unchecked-hash /usr/lib/alchemy
+	install -m 0755 /mnt/chroot/node/bin/* /usr/bin
+}
+
 main() {
 	name_release
 	set_runlevels
 	set_sshd
 	add_admin "$identity"
 	add_command_keys
+	lock
+	add_node_programs
 	ldconfig
 	# what it remembers for its next run are inode numbers, other ones in each build
 	rm -rf /var/cache/ldconfig

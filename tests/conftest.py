@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from alchemy.run import Runner
+from tests.lib import keys
+from tests.lib.keys import Key
+
+# how long an example takes says how busy the machine is
+settings.register_profile("alchemy", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("alchemy")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has the files of the tiers take turns: workers take them in this order, and one builds while another boots."""
+    turns: defaultdict[str, dict[Path, int]] = defaultdict(dict)
+    places = {}
+    for item in items:
+        tier = item.path.relative_to(Path(__file__).parent).parts[0]
+        places[item] = turns[tier].setdefault(item.path, len(turns[tier])), tier
+    items.sort(key=places.__getitem__)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,11 +35,27 @@ def _ctrl_c_is_heard() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def _signal_handlers_are_restored(_ctrl_c_is_heard: None) -> Iterator[None]:
+    """A handler that a test leaves behind swallows the Ctrl-C of another test of the worker."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
 @pytest.fixture(scope="session")
 def runner() -> Iterator[Runner]:
     runner = Runner()
     yield runner
     runner.stop()
+
+
+@pytest.fixture(scope="session")
+def secrets() -> Iterator[Mapping[str, Key]]:
+    """OpenPGP keys by their names, as tests.lib.keys.throw_away makes them. Ask for real_processes too."""
+    with keys.throw_away() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,21 +39,51 @@ def environ() -> dict[str, str]:
 
 def copy(target: Path) -> Path:
     """A copy of the repository without what a build makes, and without the user's config.yml."""
-    generated = shutil.ignore_patterns(
-        ".git", ".venv", "bin", "cache", "work", "config.yml", "alchemy.lock", "__pycache__", ".*_cache", "*.egg-info"
+    here = shutil.ignore_patterns(
+        ".git", ".venv", "bin", "cache", "work", "config.yml", "alchemy.lock", ".*_cache", "*.egg-info"
     )
-    shutil.copytree(ROOT, target, symlinks=True, ignore=generated)
+    anywhere = shutil.ignore_patterns("__pycache__")
+
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        return {*anywhere(folder, names), *(here(folder, names) if Path(folder) == ROOT else ())}
+
+    shutil.copytree(ROOT, target, symlinks=True, ignore=ignore)
     return target
 
 
+def copy_commands(target: Path) -> None:
+    """Copies the command line into another folder, whose repository its commands then are of."""
+    shutil.copy(ROOT / "tasks.py", target)
+    shutil.copytree(ROOT / "cli", target / "cli", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def command(*arguments: str) -> list[str]:
+    """Returns what runs a command of the repository that is the current folder, as ./run does when all is installed."""
+    return [sys.executable, "-m", "cli", *arguments]
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Has one worker at a time use the shared cache and work directory, where the second of two builds fails."""
+    folder = os.open(ROOT, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def invoke(root: Path, *arguments: str) -> str:
-    """What a command of the repository at `root` prints on stdout; its messages go to the test's output.
+    """Runs a command of the repository at `root` and returns what it prints on stdout. Its messages go to the test's
+    output.
 
     Fails when the command fails.
     """
-    command = [sys.executable, "-m", "invoke", *arguments]
-    done = subprocess.run(command, cwd=root, env=environ(), stdout=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 0, f"invoke {' '.join(arguments)} ended with status {done.returncode}\n{done.stdout}"
+    with locked():
+        done = subprocess.run(
+            command(*arguments), cwd=root, env=environ(), stdout=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 0, f"./run {' '.join(arguments)} ended with status {done.returncode}\n{done.stdout}"
     return done.stdout
 
 

@@ -3,54 +3,38 @@
 # parse_cmdline sets the p_ variables by way of eval, and other files use them
 # shellcheck disable=SC2154,SC2034
 
-# the network interfaces that are hardware, or stand for it, BOOTIF's first
-interfaces() {
-	boot_mac=$(boot_mac)
-	for pass in first rest; do
-		for interface in "$ROOT"/sys/class/net/*; do
-			[ -e "$interface/device" ] || continue
-			mac=$(cat "$interface/address")
-			case $pass:$mac in
-			first:"$boot_mac") ;;
-			rest:"$boot_mac" | first:*) continue ;;
-			esac
-			printf '%s\n' "${interface##*/}"
-		done
-	done
-}
+# How long, once there is a lease, the interfaces that have a link and no answer are waited for: what the command line
+# needs may be on their side, and a server that is well answers in a second, after its own look whether somebody has the
+# address.
+grace=2
 
-# BOOTIF is the hardware type, a dash, and the MAC with dashes; iPXE's hexhyp has the MAC only
-boot_mac() {
-	printf '%s\n' "$p_BOOTIF" | tr 'A-F-' 'a-f:' | sed -n 's/^\(01:\)\{0,1\}\(\([0-9a-f]\{2\}:\)\{5\}[0-9a-f]\{2\}\)$/\2/p'
-}
-
-has_link() {
-	[ "$(cat "$ROOT/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
-}
-
-# start_network: what ip=, vlan=, bond= ask for, else DHCP on every interface. It takes net_timeout seconds at most.
+# start_network: what ip=, vlan=, bond= ask for, else DHCP on every interface, also on those that come late. It ends as
+# soon as nothing is to be waited for, and after net_timeout seconds at most.
 start_network() {
-	deadline=$(($(uptime_seconds) + p_net_timeout))
-	[ -n "$(interfaces)" ] || say 'net: there is no network interface'
-	for interface in $(interfaces); do
-		ip link set "$interface" up || say "net: $interface does not come up"
+	started=$(uptime_seconds)
+	deadline=$((started + p_net_timeout))
+	bonds=$p_bond vlans=$p_vlan
+	raised=' ' taken=' ' asking=' ' asked4=' ' asked6=' ' tried=' ' static='' left_alone=''
+	pids='' solicited='' leased_at='' announced='' boot_interface='' boot_address=''
+	[ -z "$p_BOOTIF" ] || boot_address=$(boot_mac)
+	read_parameters
+	find_interfaces
+	[ -n "$hardware" ] || say 'net: there is no network interface'
+	while :; do
+		now=$(uptime_seconds)
+		raise_interfaces
+		take_interfaces
+		ask_interfaces
+		! is_settled || break
+		[ "$now" -lt "$deadline" ] || break
+		solicit_again
+		usleep 200000
 	done
-	for spec in $p_bond; do make_bond "$spec"; done
-	for spec in $p_vlan; do make_vlan "$spec"; done
-	static=''
-	for spec in $p_ip; do set_static "$spec"; done
-	[ -z "$p_hostname" ] || set_hostname "$p_hostname"
-	first=$(by_bootif)
-	for interface in $(dhcp_interfaces); do
-		if [ "$interface" = "$first" ]; then
-			# the others need their time, should nobody answer here; and `wait` is not for its IPv6
-			(ask_for_lease "$interface" "$((deadline - p_net_timeout / 2))")
-		else
-			ask_for_lease "$interface" "$deadline" &
-		fi
-	done
-	wait
-	for server in $p_nameserver; do add_nameserver "$server"; done
+	stop_asking
+	take_rest
+	# shellcheck disable=SC2086 # names
+	write_resolver $all
+	waited=$((now - started))
 	report_network
 	carry_network_over
 }
@@ -60,186 +44,231 @@ uptime_seconds() {
 	printf '%s\n' "${now%.*}"
 }
 
-# the interface that BOOTIF names, if there is one
-by_bootif() {
-	[ -z "$(boot_mac)" ] || interfaces | head -n 1
-}
-
-# Which interfaces to ask for leases on: those that ip= names, all if it says dhcp without a name or isn't there at
-# all. A static one is not asked, nor is one that belongs to a bond.
-dhcp_interfaces() {
-	wanted='' all=''
-	for spec in $p_ip; do
-		case $spec in
-		dhcp | on | any | dhcp6 | either6) all=yes ;;
-		*:dhcp | *:on | *:any | *:dhcp6 | *:either6 | *:dhcp:* | *:on:* | *:any:* | *:dhcp6:* | *:either6:*)
-			wanted="$wanted $(dhcp_interface_of "$spec")"
-			;;
-		esac
-	done
-	[ -n "$wanted$static" ] || all=yes
-	[ -z "$all" ] || wanted="$(interfaces) $(virtual_interfaces)"
-	for interface in $wanted; do
-		case " $static " in *" $interface "*) continue ;; esac
-		if [ ! -e "$ROOT/sys/class/net/$interface" ]; then
-			say "ip: there is no interface $interface"
-		elif [ ! -e "$ROOT/sys/class/net/$interface/master" ]; then
-			printf '%s\n' "$interface"
+# read_parameters: what ip=, nameserver= and hostname= say, as $records (ip.sh), $user_servers and $user_name; $everyone
+# are the ways in which those interfaces are asked that ip= does not name
+read_parameters() {
+	records='' user_servers='' user_name='' everyone=''
+	for server in $p_nameserver; do
+		server=${server#'['}
+		server=${server%']'}
+		if is_server "$server"; then
+			user_servers="$user_servers $server"
+		else
+			say "nameserver=$server: not an address"
 		fi
 	done
-}
-
-# the interface of ip=IF:dhcp:MTU:MAC, or of the long form that ends in IF:dhcp
-dhcp_interface_of() {
-	case $(field 2 "$1") in
-	dhcp | on | any | dhcp6 | either6) field 1 "$1" ;;
-	*) field 6 "$1" ;;
-	esac
-}
-
-# the bonds and VLANs that were made
-virtual_interfaces() {
-	for spec in $p_bond $p_vlan; do
-		[ ! -e "$ROOT/sys/class/net/${spec%%:*}" ] || printf '%s\n' "${spec%%:*}"
-	done
-}
-
-# ask_for_lease INTERFACE DEADLINE: IPv4, and IPv6 beside it, as soon as there is a link
-ask_for_lease() {
-	until has_link "$1"; do
-		[ "$(uptime_seconds)" -lt "$2" ] || return 1
-		usleep 200000
-	done
-	left=$(($2 - $(uptime_seconds) + 1))
-	timeout 10 udhcpc6 -i "$1" -s /lib/alchemy/udhcpc -n -q -f -t 3 -T 2 >/dev/null 2>&1 &
-	timeout "$left" udhcpc -i "$1" -s /lib/alchemy/udhcpc -n -q -f -t 20 -T 2 \
-		-O staticroutes -O search -O mtu -O hostname >/dev/null 2>&1
-}
-
-# make_bond NAME[:IF,IF[:OPTION=VALUE,…]]: options are those of the kernel's Documentation/networking/bonding.rst
-make_bond() {
-	name=$(field 1 "$1")
-	members=$(field 2 "$1")
-	options=$(printf '%s' "$1" | cut -s -d : -f 3-)
-	bond=$ROOT/sys/class/net/$name/bonding
-	[ -d "$bond" ] || printf '+%s' "$name" >"$ROOT/sys/class/net/bonding_masters" || {
-		say "bond: $name: cannot be made"
-		return 1
+	for spec in $p_ip; do read_ip "$spec" || say "ip=$spec: ignored"; done
+	named=''
+	while IFS='|' read -r device kind _; do
+		case $device:$kind in
+		:) ;;
+		'*:off') everyone=${everyone:-off} ;;
+		'*:'*) everyone="$everyone $kind" ;;
+		*:off) ;;
+		*) named=yes ;;
+		esac
+	done <<-EOT
+		$records
+	EOT
+	[ -n "$everyone$named" ] || everyone=dhcp
+	[ -z "$p_hostname" ] || user_name=$p_hostname
+	[ -z "$user_name" ] || {
+		set_hostname "$user_name" && : >"$ROOT/run/alchemy/named" || user_name=''
 	}
-	ip link set "$name" down
-	for option in $(printf '%s' "${options:-mode=balance-rr,miimon=100}" | tr ',' ' '); do
-		case ${option%%=*} in */* | '') continue ;; esac
-		printf '%s' "${option#*=}" 2>/dev/null >"$bond/${option%%=*}" || say "bond: $name: does not take $option"
-	done
-	[ "$(cat "$bond/miimon")" != 0 ] || printf 100 >"$bond/miimon"
-	for member in $(printf '%s' "${members:-eth0,eth1}" | tr ',' ' '); do
-		# the kernel takes a member only when it is down
-		if ! { ip link set "$member" down && printf '+%s' "$member" >"$bond/slaves"; }; then
-			say "bond: $name: cannot take $member"
-		fi
-	done
-	ip link set "$name" up
 }
 
-# make_vlan NAME:IF, NAME being vlan5, vlan0005, eth0.5 or eth0.0005
-make_vlan() {
-	name=$(field 1 "$1")
-	link=$(field 2 "$1")
-	id=$(printf '%s' "$name" | sed -n 's/^.*[^0-9]0*\([0-9][0-9]*\)$/\1/p')
-	if ! { ip link add link "$link" name "$name" type vlan id "${id:-none}" && ip link set "$name" up; }; then
-		say "vlan: $1: cannot be made"
+# raise_interfaces: sets up the interfaces that are new, and the bonds and VLANs that can be made of them
+raise_interfaces() {
+	find_interfaces
+	for interface in $hardware; do
+		is_in "$interface" "$raised" && continue
+		raised="$raised$interface "
+		ip link set "$interface" up || say "net: $interface does not come up"
+	done
+	find_boot_interface
+	[ -n "$announced" ] || [ "$raised" = ' ' ] || announce_missing
+	for spec in $bonds; do make_bond "$spec"; done
+	bonds=''
+	for spec in $p_bond; do
+		[ ! -e "$ROOT/sys/class/net/${spec%%:*}/bonding" ] || add_members "$spec"
+	done
+	later=''
+	for spec in $vlans; do make_vlan "$spec" || later="$later $spec"; done
+	vlans=$later
+	find_interfaces
+}
+
+# announce_missing: which interfaces are named and are not there; then all are asked, so that there is a way in
+announce_missing() {
+	announced=yes
+	if [ -z "$p_BOOTIF" ] || [ -n "$boot_interface" ]; then
+		:
+	elif [ -z "$boot_address" ]; then
+		say "BOOTIF=$p_BOOTIF: not a MAC address"
+	else
+		say "BOOTIF=$p_BOOTIF: no interface has this MAC$(list_interfaces)"
 	fi
+	missing=''
+	while IFS='|' read -r device kind _; do
+		case $device in '' | '*' | -) continue ;; esac
+		case " $p_bond $p_vlan" in *" $device:"* | *" $device "*) continue ;; esac
+		resolve "$device" || {
+			say "ip: there is no interface $device$(list_interfaces)"
+			missing=yes
+		}
+	done <<-EOT
+		$records
+	EOT
+	[ -z "$missing" ] || [ -n "$everyone" ] || everyone=dhcp
 }
 
-# set_static ADDRESS:[PEER]:[GATEWAY]:NETMASK:[HOSTNAME]:IF:none[:MTU or DNS…]; other forms of ip= are left alone
-set_static() {
-	spec=$(hide_colons "$1")
-	# the long form, unless it asks for DHCP
-	case $spec in *:*:*:*:*:*) ;; *) return ;; esac
-	case $(field 2 "$spec"):$(field 7 "$spec") in
-	dhcp:* | *:dhcp | *:on | *:any | *:dhcp6 | *:either6) return ;;
+# take_interfaces: does what ip= says of the interfaces that are there. A member of a bond has nothing of its own.
+take_interfaces() {
+	rest_of_records=''
+	while IFS='|' read -r device kind address bits peer gateway mtu mac; do
+		[ -n "$kind" ] || continue
+		case $device in
+		'*') continue ;;
+		-) first_interface || found='' ;;
+		*) resolve "$device" || found='' ;;
+		esac
+		if [ -n "$found" ]; then
+			apply_record
+		else
+			rest_of_records="$rest_of_records$device|$kind|$address|$bits|$peer|$gateway|$mtu|$mac
+"
+		fi
+	done <<-EOT
+		$records
+	EOT
+	records=$rest_of_records
+	for interface in $all; do
+		is_in "$interface" "$taken$static$left_alone " && continue
+		! is_member "$interface" || continue
+		taken="$taken$interface "
+		for kind in $everyone; do ask_by "$interface" "$kind"; done
+	done
+}
+
+# apply_record: one line of $records, on $found
+apply_record() {
+	is_in "$found" "$taken" || taken="$taken$found "
+	[ -z "$mac" ] || set_mac "$found" "$mac"
+	[ -z "$mtu" ] || {
+		mkdir -p "$ROOT/run/alchemy/mtu"
+		printf '%s\n' "$mtu" >"$ROOT/run/alchemy/mtu/$found"
+		set_mtu "$found" "$mtu" ip
+	}
+	case $kind in
+	static) set_static ;;
+	off) left_alone="$left_alone $found" ;;
+	link)
+		left_alone="$left_alone $found"
+		printf 0 >"$ROOT/proc/sys/net/ipv6/conf/$found/accept_ra"
+		;;
+	*) ask_by "$found" "$kind" ;;
 	esac
-	address=$(field 1 "$spec")
-	gateway=$(field 3 "$spec")
-	mask=$(field 4 "$spec")
-	name=$(field 5 "$spec")
-	interface=$(field 6 "$spec")
-	[ -n "$interface" ] || interface=$(interfaces | head -n 1)
-	case $mask in *.*) mask=$(prefix "$mask") ;; esac
-	case $address in *:*) mask=${mask:-64} ;; *) mask=${mask:-24} ;; esac
-	if ! { ip address replace "$address/$mask" dev "$interface" && ip link set "$interface" up; }; then
-		say "ip: $1: cannot be set"
+}
+
+# the address of a record, on $found
+set_static() {
+	static="$static $found"
+	if ! { ip address replace "$address/$bits" dev "$found" && ip link set "$found" up; }; then
+		say "ip: $address/$bits cannot be set on $found"
 		return 1
 	fi
-	[ -z "$gateway" ] || ip route replace default via "$gateway" dev "$interface" || say "ip: no route to $gateway"
-	[ -z "$name" ] || set_hostname "$name"
-	for extra in 8 9; do
-		value=$(field "$extra" "$spec")
-		case $value in
-		'') ;;
-		*.* | *:*) add_nameserver "$value" ;;
-		*) ip link set "$interface" mtu "$value" || say "ip: $interface does not take the MTU $value" ;;
-		esac
-	done
-	static="$static $interface"
+	case $address in *:*) most=128 ;; *) most=32 ;; esac
+	# with a network of its own the peer is in it, or behind the gateway
+	[ -z "$peer" ] || [ "$bits" != "$most" ] || add_route "$peer/$most" '' "$found"
+	[ -z "$gateway" ] || add_route default "$gateway" "$found"
 	mkdir -p "$ROOT/run/alchemy/net"
-	printf '%s\n' "$address" >"$ROOT/run/alchemy/net/$interface"
+	printf '%s\n' "$address" >>"$ROOT/run/alchemy/net/$found"
 }
 
-# field N SPEC: one of the fields between colons; an IPv6 address in brackets is one of them
-field() {
-	printf '%s:' "$(hide_colons "$2")" | cut -d : -f "$1" | tr ';' ':' | tr -d '[]'
+# set_mac INTERFACE MAC: most drivers take it only when the interface is down
+set_mac() {
+	ip link set "$1" down
+	ip link set "$1" address "$2" || say "ip: $1 does not take the MAC $2"
+	ip link set "$1" up
 }
 
-# the colons inside [brackets] as semicolons
-hide_colons() {
-	printf '%s\n' "$1" | sed -e ':again' -e 's/\(\[[^]:]*\):\([^]]*\]\)/\1;\2/' -e 't again'
-}
-
-# the prefix length of a netmask
-prefix() {
-	bits=0
-	for octet in $(printf '%s' "$1" | tr . ' '); do
-		while [ "$octet" -gt 0 ]; do
-			bits=$((bits + octet % 2))
-			octet=$((octet / 2))
-		done
-	done
-	printf '%s\n' "$bits"
-}
-
-set_hostname() {
-	if hostname "$1"; then
-		printf '%s\n' "$1" >"$ROOT/new/etc/hostname"
+# has_lease INTERFACE: whether it has all that is waited for: of the two families IPv4 is enough
+has_lease() {
+	if is_in "$1" "$asked4"; then
+		[ -e "$ROOT/run/alchemy/done4/$1" ]
 	else
-		say "hostname: $1: not a name"
+		[ -e "$ROOT/run/alchemy/done6/$1" ]
 	fi
 }
 
-add_nameserver() {
-	printf 'nameserver %s\n' "$1" >>"$ROOT/etc/resolv.conf"
+# is_settled: whether there is nothing to wait for. With BOOTIF's lease there is not, and it is waited for where BOOTIF has
+# a link, as a server has answered there a moment ago. Another lease gives those that have a link their $grace.
+is_settled() {
+	waiting=''
+	for interface in $asking; do
+		if has_lease "$interface"; then
+			leased_at=${leased_at:-$now}
+			[ "$interface" != "$boot_interface" ] || return 0
+			continue
+		fi
+		# IPv6 alone may be all there is
+		[ ! -e "$ROOT/run/alchemy/net6/$interface" ] || leased_at=${leased_at:-$now}
+		! has_link "$interface" || waiting=yes
+	done
+	if [ -n "$leased_at" ]; then
+		if is_in "$boot_interface" "$asked4$asked6"; then
+			# its link was there a moment ago
+			waiting=yes
+			! has_link "$boot_interface" || [ -e "$ROOT/run/alchemy/net6/$boot_interface" ] || return
+		fi
+		[ -z "$waiting" ] || [ "$now" -ge "$((leased_at + grace))" ]
+	else
+		# nobody is asked, and nothing has to come
+		[ "$asked4$asked6" = '  ' ] && [ -z "$records" ] && { [ -z "$everyone" ] || [ "$everyone" = off ]; }
+	fi
+}
+
+# stop_asking: for IPv4; what is there stays. IPv6 goes on until the hand-over, as its time is the routers'.
+stop_asking() {
+	[ -n "$pids" ] || return 0
+	# shellcheck disable=SC2086 # numbers
+	kill $pids 2>/dev/null
+	# shellcheck disable=SC2086 # numbers
+	wait $pids
+}
+
+# take_rest: what waited for an interface that did not come
+take_rest() {
+	while IFS='|' read -r device kind address bits peer gateway mtu mac; do
+		case $device:$hardware in -:?*) ;; *) continue ;; esac
+		found=${hardware# }
+		found=${found%% *}
+		apply_record
+	done <<-EOT
+		$records
+	EOT
+	for spec in $p_bond; do say_missing_members "$spec"; done
+	for spec in $vlans; do say "vlan=$spec: there is no interface ${spec#*:}$(list_interfaces)"; done
 }
 
 report_network() {
-	for interface in $(interfaces) $(virtual_interfaces); do
-		if [ -s "$ROOT/run/alchemy/net/$interface" ]; then
-			say "net: $interface has $(cat "$ROOT/run/alchemy/net/$interface")"
-		elif [ -e "$ROOT/sys/class/net/$interface/master" ]; then
+	for interface in $all; do
+		# shellcheck disable=SC2046 # addresses
+		set -- $(cat "$ROOT/run/alchemy/net/$interface" "$ROOT/run/alchemy/net6/$interface" 2>/dev/null)
+		if [ $# -gt 0 ]; then
+			addresses=$1
+			shift
+			for address; do addresses="$addresses, $address"; done
+			say "net: $interface has $addresses"
+		elif is_member "$interface"; then
 			say "net: $interface belongs to $(basename "$(readlink -f "$ROOT/sys/class/net/$interface/master")")"
+		elif ! is_in "$interface" "$asked4$asked6"; then
+			say "net: $interface is not asked for a lease"
 		elif has_link "$interface"; then
-			say "net: $interface has a link, but got no lease within $p_net_timeout s"
+			say "net: $interface has a link, but got no lease within $waited s"
 		else
 			say "net: $interface has no link"
 		fi
 	done
 }
 
-# The real system finds the resolver and the names as they are here, and leaves alone what was set up by hand.
-carry_network_over() {
-	[ ! -e "$ROOT/etc/resolv.conf" ] || cp "$ROOT/etc/resolv.conf" "$ROOT/new/etc/resolv.conf"
-	alone=$static
-	for interface in $(interfaces); do
-		[ ! -e "$ROOT/sys/class/net/$interface/master" ] || alone="$alone $interface"
-	done
-	[ -z "$alone" ] || printf 'denyinterfaces%s\n' "$alone" >>"$ROOT/new/etc/dhcpcd.conf"
-}

@@ -2,10 +2,44 @@
 # its own. Sourcing this runs nothing.
 # shellcheck shell=sh
 
-# start_ssh: dropbear, for the admin user's keys; its host keys are made in RAM, as they are asked for
+host_key=/etc/ssh/ssh_host_ed25519_key
+
+# make_host_key: the key by which this node is known over SSH, in the preliminary environment and in the real system. It
+# is made anew at each boot, in RAM; its fingerprint is on the consoles, above each login and in
+# /run/alchemy/host_key_fingerprint, so that a client's first connection can be verified.
+make_host_key() {
+	rm -f "$ROOT/new$host_key"
+	if ! chroot "$ROOT/new" ssh-keygen -q -t ed25519 -N '' -C '' -f "$host_key" 2>"$ROOT/run/alchemy/host_key.log"; then
+		say "ssh: there is no host key: $(tail -n 1 "$ROOT/run/alchemy/host_key.log")"
+		return 1
+	fi
+	# BITS SHA256:… COMMENT (TYPE)
+	read -r _ fingerprint _ <<-EOT
+		$(chroot "$ROOT/new" ssh-keygen -l -E sha256 -f "$host_key")
+	EOT
+	printf '%s\n' "$fingerprint" >"$ROOT/run/alchemy/host_key_fingerprint"
+	printf 'SSH host key (ED25519) %s\n\n' "$fingerprint" >>"$ROOT/new/etc/issue"
+	say "ssh: the host key (ED25519) is $fingerprint"
+}
+
+# dropbear_key: prints an unencrypted ED25519 key of OpenSSH (PROTOCOL.key of its source, where all fields have a fixed
+# length for such a key) in Dropbear's format: the key's type and 64 bytes, both with their lengths
+dropbear_key() {
+	sed '/^-/d' "$1" | base64 -d >"$1.raw"
+	tail -c +107 "$1.raw" | head -c 15
+	tail -c +158 "$1.raw" | head -c 68
+	rm "$1.raw"
+}
+
+# start_ssh: dropbear, for the admin user's keys
 start_ssh() {
 	mkdir -p "$ROOT/new/etc/dropbear"
-	chroot "$ROOT/new" dropbear -R -s -g -j -k -P /run/alchemy/dropbear.pid 2>"$ROOT/run/alchemy/dropbear.log" || {
+	(
+		umask 077
+		dropbear_key "$ROOT/new$host_key" >"$ROOT/new/etc/dropbear/host_key"
+	)
+	chroot "$ROOT/new" dropbear -r /etc/dropbear/host_key -s -g -j -k -P /run/alchemy/dropbear.pid \
+		2>"$ROOT/run/alchemy/dropbear.log" || {
 		say "ssh: dropbear does not start: $(tail -n 1 "$ROOT/run/alchemy/dropbear.log")"
 		return 1
 	}
@@ -22,9 +56,10 @@ start_lldpd() {
 	say 'lldpd: announces this node'
 }
 
-# stop_services: ends both, with the sessions they have, and waits until their ports and sockets are free
+# stop_services: ends both, with the sessions they have, and the dhcpcd of ask_for_ipv6, and waits until their ports and
+# sockets are free
 stop_services() {
-	for name in dropbear lldpd; do
+	for name in dropbear lldpd dhcpcd; do
 		pids=$(pidof "$name") || continue
 		# shellcheck disable=SC2086 # a list of numbers, to be split
 		kill $pids 2>/dev/null

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ ramfs_name: gold.ramfs
 """
 
 
-def build(root: Path, configuration: str = "") -> Context:
-    """Copies the repository to `root`, and builds it with a config.yml of this text, by the command a user types."""
+def build(root: Path, configuration: str = "", files: Mapping[str, str] | None = None) -> Context:
+    """Copies the repository to `root`, adds `files`, and builds it with this config.yml, as a user would."""
     if os.geteuid() != 0:
         repository.skip_or_fail("the boot tier needs root, to build the image")
     for tool in ("qemu-system-x86_64", "bwrap", "mmdebstrap", "ssh"):
@@ -36,6 +37,9 @@ def build(root: Path, configuration: str = "") -> Context:
     repository.copy(root)
     if configuration:
         (root / "config.yml").write_text(configuration, encoding="utf-8")
+    for name, text in (files or {}).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
     repository.invoke(root, "build.all", f"--version={VERSION}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "environ", repository.environ())
@@ -61,3 +65,12 @@ def console_log(request: pytest.FixtureRequest) -> Path:
     folder = repository.work() / "log" / "boot"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{request.node.name}.log"
+
+
+@pytest.fixture
+def web(tmp_path: Path, key: Path) -> Path:
+    """A folder for a web server, with the public key in it as `keys`."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    shutil.copy(key.with_suffix(".pub"), folder / "keys")
+    return folder

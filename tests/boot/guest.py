@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pexpect
 
-from alchemy import qemu
 from alchemy.context import Context
+from alchemy.testbed import qemu
+from tests.lib import web
 
 HOST = "10.0.2.2"  # the host, as QEMU's user network shows it to the guest
 HAND_OVER = r"alchemy: handing over to (\S+)\s"
 LOGIN = r"alchemy login:"
+PROMPT = r"/ # "
 
 # without KVM a busy machine is slow: these bound a hang, they measure nothing
 BOOT_SECONDS = 180
@@ -51,6 +53,10 @@ class Guest:
         assert isinstance(match, re.Match)
         return match
 
+    def monitor(self, command: str) -> None:
+        """Gives a command to QEMU's monitor."""
+        self.console.send(f"\x01c{command}\n\x01c")
+
     def type(self, line: str) -> None:
         """Types a line on the serial console."""
         self.console.sendline(line)
@@ -75,6 +81,17 @@ class Guest:
         )  # fmt: skip
         return done.returncode, done.stdout
 
+    def host_keys(self) -> set[str]:
+        """The SHA-256 fingerprints of all host keys that the SSH server has."""
+        keys = b""
+        # one kind after the other: all at once are as many connections as dropbear takes, and more with those just left
+        for kind in ("ed25519", "ecdsa", "rsa"):
+            scan = ["ssh-keyscan", "-t", kind, "-T", "60", "-p", str(self._ssh_port), "127.0.0.1"]
+            # it fails for a kind that the server does not have; without any key, ssh-keygen fails
+            keys += subprocess.run(scan, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+        listing = subprocess.run(["ssh-keygen", "-l", "-f", "-"], input=keys, stdout=subprocess.PIPE, check=True).stdout
+        return {line.split()[1] for line in listing.decode().splitlines()}
+
     def wait_for_ssh(self, seconds: float = BOOT_SECONDS) -> None:
         """Waits until the admin user can log in."""
         end = time.monotonic() + seconds
@@ -93,23 +110,25 @@ class Guest:
 @contextlib.contextmanager
 def boot(
     context: Context, log: Path, key: Path, cmdline: str = "", *, memory: int = 384, extra: Sequence[str] = (),
-    ramfs: Path | None = None, monitor: str = "", network: bool = True,
+    ramfs: Path | None = None, monitor: str = "", network: bool = True, pxe: bool = False, alone: bool = False,
+    prefix: Sequence[str] = (), processors: int = 1,
 ) -> Iterator[Guest]:  # fmt: skip
-    """Boots bin/ of the context over PXE, and turns the machine off at the end.
+    """Boots bin/ of the context, and turns the machine off at the end.
 
-    `ramfs` takes the place of the ramdisk; `monitor` is a command for QEMU's monitor before the boot; without `network`
-    there is no interface at all, and QEMU loads kernel and ramdisk by itself.
+    QEMU loads kernel and ramfs itself, which saves half of a boot without KVM; with `pxe` its iPXE fetches boot.ipxe
+    and what that names. `cmdline` is added to the kernel command line of boot.ipxe, and replaces it with `alone`.
+    `ramfs` replaces the one of bin/. `monitor` is a command for QEMU's monitor before the boot. Without `network` there
+    is no interface but those of `extra`. `prefix` is the command that runs QEMU, for instance in a namespace. Without
+    KVM a boot with two `processors` takes a third more CPU time than with one.
     """
     port = qemu.free_port()
-    with qemu.boot_folder(context, cmdline) as folder:
-        if ramfs is not None:
-            (folder / context.config.ramfs_name).unlink()
-            (folder / context.config.ramfs_name).symlink_to(ramfs)
+    with qemu.boot_folder(context, cmdline) if pxe else contextlib.nullcontext(context.bin) as folder:
         machine = qemu.Machine(
-            tftp=folder, memory=memory, ssh_port=port, kvm=qemu.kvm_works(context), extra=extra, network=network,
-            direct=None if network else qemu.direct(context, cmdline),
+            tftp=folder, memory=memory, processors=processors, ssh_port=port, extra=extra, network=network,
+            kvm=qemu.kvm_works(context),
+            direct=None if pxe else _direct(context, cmdline, ramfs, alone=alone),
         )  # fmt: skip
-        argv = qemu.argv(machine)
+        argv = [*prefix, *qemu.argv(machine)]
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w", encoding="utf-8", errors="replace") as file:
             child: pexpect.spawn[str] = pexpect.spawn(
@@ -124,28 +143,32 @@ def boot(
                 child.close(force=True)
 
 
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = BOOT_SECONDS) -> None:
+    """Waits until a condition holds. Fails when it doesn't."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"no {what} within {seconds} s"
+        time.sleep(0.5)
+
+
+def _direct(context: Context, cmdline: str, ramfs: Path | None, *, alone: bool) -> qemu.Direct:
+    direct = qemu.direct(context, cmdline)
+    return dataclasses.replace(direct, cmdline=cmdline if alone else direct.cmdline, ramfs=ramfs or direct.ramfs)
+
+
 @contextlib.contextmanager
 def serve(handler: Callable[..., BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A web server on the loopback; gives the URL by which the guest reaches it, without a slash at the end."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"{'https' if tls else 'http'}://{HOST}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with web.serving(handler, tls) as port:
+        yield f"{'https' if tls else 'http'}://{HOST}:{port}"
 
 
 @contextlib.contextmanager
 def serve_folder(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A web server for the files of a folder."""
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Nothing: the test says what matters."""
+    class Handler(web.Quiet, SimpleHTTPRequestHandler):
+        """Files, without a log."""
 
-    with serve(partial(Quiet, directory=str(folder)), tls) as url:
+    with serve(partial(Handler, directory=str(folder)), tls) as url:
         yield url

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alchemy.context import Context
+from alchemy.parts import command_signature
 from alchemy.run import Runner
 from tests.boot import guest
 from tests.boot.conftest import PASSWORD
@@ -20,11 +21,11 @@ def node(configured: Context, key: Path, runner: Runner, tmp_path_factory: pytes
     """The configured image, given a command that its own key has signed."""
     web = tmp_path_factory.mktemp("web")
     (web / "command").write_text("#!/bin/sh\necho gold by $(id -un)\n")
-    runner.run(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", "file", web / "command"])
+    command_signature.sign(runner, web / "command", key, 30)
     log = configured.logfile("boot-configured")
     with (
         guest.serve_folder(web) as url,
-        guest.boot(configured, log, key, f"command_url={url}/command") as node,
+        guest.boot(configured, log, key, f"command_url={url}/command", pxe=True) as node,
     ):
         node.expect(guest.HAND_OVER)
         yield node
@@ -33,7 +34,7 @@ def node(configured: Context, key: Path, runner: Runner, tmp_path_factory: pytes
 def test_a_command_signed_by_a_key_of_the_image_runs(node: Guest) -> None:
     node.wait_for_ssh()
     assert node.ssh("cat /run/alchemy/command.status").strip() == "0"
-    assert node.ssh("cat /var/log/command_url.log") == "gold by root\n"
+    assert node.ssh("sudo cat /var/log/command_url.log") == "gold by root\n"
 
 
 def test_the_password_opens_the_account_on_the_console(node: Guest) -> None:
@@ -53,7 +54,7 @@ def test_the_key_opens_the_account_over_ssh(node: Guest) -> None:
 
 
 def test_the_image_holds_the_hash_of_the_password_alone(node: Guest) -> None:
-    assert node.ssh("sudo grep ^smith: /etc/shadow").split(":")[1].startswith("$6$")
+    assert node.ssh("sudo grep ^smith: /etc/shadow").split(":")[1].startswith("$y$j9T$")
     assert node.ssh(f"sudo grep -rlF '{PASSWORD}' /etc /home /root /var || true") == ""
 
 
@@ -85,12 +86,12 @@ def test_a_command_that_nobody_signed_does_not_run_whatever_the_command_line_say
     runner.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other])
     kind, blob, _ = other.with_suffix(".pub").read_text(encoding="utf-8").split(" ", 2)
     (tmp_path / "command").write_text("#!/bin/sh\necho fool\n")
-    runner.run(["ssh-keygen", "-q", "-Y", "sign", "-f", other, "-n", "file", tmp_path / "command"])
+    command_signature.sign(runner, tmp_path / "command", other, 30)
     with (
         guest.serve_folder(tmp_path) as url,
         guest.boot(configured, console_log, key, f"command_url={url}/command command_key={kind}:{blob}") as node,
     ):
         node.expect("command_key: ignored")
-        node.expect("command_url: its signature is not good")
+        node.expect("command_url: refused: bad signature: ")
         node.expect("command_url: nothing is run")
         node.expect(guest.HAND_OVER)

@@ -1,4 +1,4 @@
-"""The ramdisk inside the kernel: one file that boots by itself; and how much RAM an image needs."""
+"""The ramfs inside the kernel: one file that boots by itself; and how much RAM an image needs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import archive, plan
 from alchemy.context import Context
+from alchemy.host import files
+from alchemy.stages import plan
 from tests import repository
 from tests.boot import guest
 from tests.boot.conftest import VERSION, build
@@ -18,7 +19,7 @@ from tests.boot.conftest import VERSION, build
 
 @pytest.fixture(scope="module")
 def embedded(image: Context, tmp_path_factory: pytest.TempPathFactory) -> Context:
-    """The default image with its ramdisk inside; only that is built again."""
+    """The default image with its ramfs inside; only that is built again."""
     return build(tmp_path_factory.mktemp("embedded") / "alchemy", "embed_ramfs: true\n")
 
 
@@ -37,7 +38,9 @@ def test_an_image_boots_in_the_ram_that_its_manifest_says(
     shutil.copy(key.with_suffix(".pub"), tmp_path / "keys")
     with (
         guest.serve_folder(tmp_path) as url,
-        guest.boot(context, console_log, key, f"ssh_keys_url={url}/keys", memory=ram_mb(context)) as node,
+        guest.boot(
+            context, console_log, key, f"ssh_keys_url={url}/keys", memory=ram_mb(context), pxe=True, processors=2
+        ) as node,
     ):
         node.expect(guest.HAND_OVER)
         node.wait_for_ssh()
@@ -49,11 +52,12 @@ def test_one_file_is_all_there_is_to_boot(embedded: Context) -> None:
     assert "initrd" not in (embedded.bin / "boot.ipxe").read_text(encoding="utf-8")
 
 
-def test_only_what_knows_of_the_ramdisk_is_compiled_for_it(embedded: Context) -> None:
+@pytest.mark.exhaustive
+def test_only_what_knows_of_the_ramfs_is_compiled_for_it(embedded: Context) -> None:
     # whatever is in the cache, and whichever kernel was compiled last: this one, and then the other of its objects
-    planned = plan.create(embedded)
-    for name in ("image", "embedded", "kernel"):
-        archive.remove(planned[name].output)
+    planned = plan.create(embedded, plan.recall(embedded))
+    for name in ("bundle", "embedded", "kernel"):
+        files.remove(planned[name].output)
     for task in ("build.kernel", "build.all"):
         repository.invoke(embedded.root, task, f"--version={VERSION}")
     log = embedded.logfile("embedded").read_text(encoding="utf-8", errors="replace")

@@ -12,8 +12,7 @@ import pytest
 from alchemy.context import Context
 from alchemy.run import Runner
 from tests.boot import guest
-
-PROMPT = r"/ # "
+from tests.lib import tables
 
 
 class Hostile(BaseHTTPRequestHandler):
@@ -84,13 +83,14 @@ def expired(tmp_path: Path, runner: Runner) -> Iterator[str]:
         yield url
 
 
+ANSWERS = {
+    "404-and-redirect-loop": ("missing", "curl: .*404", "loop", "curl: .*redirects"),
+    "garbage-and-1-GB": ("garbage", r"not a public key, left out: \d000 lines", "huge", "curl: .*[Mm]aximum"),
+}
+
+
 @pytest.mark.parametrize(
-    ("keys", "keys_message", "command", "command_message"),
-    [
-        ("missing", "curl: .*404", "loop", "curl: .*redirects"),
-        ("garbage", r"not a public key, left out: \d000 lines", "huge", "curl: .*[Mm]aximum"),
-    ],
-    ids=["404-and-redirect-loop", "garbage-and-1-GB"],
+    ("keys", "keys_message", "command", "command_message"), tables.rows(ANSWERS, "garbage-and-1-GB")
 )
 def test_a_bad_web_server_is_named_and_the_boot_goes_on(
     image: Context, key: Path, console_log: Path, keys: str, keys_message: str, command: str, command_message: str
@@ -101,7 +101,7 @@ def test_a_bad_web_server_is_named_and_the_boot_goes_on(
     ):
         node.expect(keys_message)
         node.expect(f"{command}: cannot be fetched: {command_message}")
-        node.expect("command_url: nothing is run")
+        node.expect("command_url: tried again in the running system")
         node.expect(guest.HAND_OVER)
 
 
@@ -115,29 +115,31 @@ def test_an_expired_certificate_is_refused_and_half_a_file_is_not_used(
         node.expect("cannot be fetched: curl: .*certificate")
         # a server that breaks off is asked again for a minute
         node.expect("cannot be fetched: curl: .*(transfer closed|end of response)")
-        node.expect("command_url: nothing is run")
+        node.expect("command_url: tried again in the running system")
         node.expect(guest.HAND_OVER)
 
 
+@pytest.mark.parametrize("pxe", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
 def test_parameters_named_like_variables_and_a_long_line_steer_nothing(
-    image: Context, key: Path, console_log: Path
+    image: Context, key: Path, console_log: Path, pxe: bool
 ) -> None:
     # with a dot, as a driver's: the kernel hands 32 others to init, and panics at the next
     noise = " ".join(f"noise.{number}={'x' * 20}" for number in range(150))
     named = " ".join(f"{name}=/evil" for name in ("PATH", "MOCK", "ROOT", "IFS", "early", "HOME", "ENV"))
     assert len(noise) > 4000
-    with guest.boot(image, console_log, key, f"{named} net_timeout=08 shel real_init=/etc/motd {noise}") as node:
+    cmdline = f"{named} net_timeout=08 shel real_init=/etc/motd {noise}"
+    with guest.boot(image, console_log, key, cmdline, pxe=pxe) as node:
         node.expect("unknown parameter shel: did you mean shell")
         node.expect("the command line is longer than the kernel's 2047 characters")
         node.expect("real_init=/etc/motd: not an executable file")
-        node.expect(PROMPT)
+        node.expect(guest.PROMPT)
         node.type("exit")
         assert node.expect(guest.HAND_OVER)[1] == "/sbin/init"
         node.expect(guest.LOGIN)
 
 
 def test_a_node_without_a_network_interface_boots(image: Context, key: Path, console_log: Path) -> None:
-    with guest.boot(image, console_log, key, "net", network=False) as node:
+    with guest.boot(image, console_log, key, "net net_timeout=3", network=False) as node:
         node.expect("net: there is no network interface")
         node.expect(guest.HAND_OVER)
 
@@ -149,19 +151,19 @@ def test_an_interface_without_a_link_is_named(image: Context, key: Path, console
         node.expect(guest.HAND_OVER)
 
 
-def test_a_truncated_ramdisk_is_said(image: Context, key: Path, console_log: Path, tmp_path: Path) -> None:
+def test_a_truncated_ramfs_is_said(image: Context, key: Path, console_log: Path, tmp_path: Path) -> None:
     whole = (image.bin / image.config.ramfs_name).read_bytes()
     short = tmp_path / "ramfs"
     short.write_bytes(whole[: len(whole) * 7 // 10])
     with guest.boot(image, console_log, key, ramfs=short) as node:
-        node.expect("the ramdisk (was cut short|holds no system)")
-        node.expect(PROMPT)
+        node.expect("ramfs: (truncated system|no system in it)")
+        node.expect(guest.PROMPT)
 
 
 def test_a_node_with_too_little_ram_says_so(image: Context, key: Path, console_log: Path) -> None:
-    # RAM holds the kernel and the ramdisk, and half of what is left has to hold the ramdisk again
+    # RAM holds the kernel and the ramfs, and half of what is left has to hold the ramfs again
     ramfs = (image.bin / image.config.ramfs_name).stat().st_size
     with guest.boot(image, console_log, key, memory=ramfs * 4 >> 20, network=False) as node:
-        node.expect(r"the ramdisk was cut short: .* too little RAM")
-        node.expect(r"the node has \d+ kB of RAM for use")
-        node.expect(PROMPT)
+        node.expect(r"ramfs: truncated system .* too little RAM")
+        node.expect(r"ramfs: this node has \d+ kB of usable RAM")
+        node.expect(guest.PROMPT)

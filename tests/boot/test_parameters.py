@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import struct
-import time
 from pathlib import Path
 
-import pytest
-
-from alchemy import parameters
 from alchemy.context import Context
+from alchemy.parts import command_signature, parameters
 from alchemy.run import Runner
 from tests import repository
-from tests.boot import guest
+from tests.boot import guest, test_intake, test_node
+from tests.unit.node import test_jobs
 
 # parameter → the tests that fail without its code
 SHOWN_BY = {
-    "net": ["test_a_network_that_never_answers_does_not_hold_the_boot"],
+    "net": ["test_services_of_the_preliminary_environment"],
     "net_timeout": ["test_a_network_that_never_answers_does_not_hold_the_boot"],
     "ip": ["test_a_static_network_over_a_bond_and_a_vlan"],
     "nameserver": ["test_a_static_network_over_a_bond_and_a_vlan"],
     "vlan": ["test_a_static_network_over_a_bond_and_a_vlan"],
     "bond": ["test_a_static_network_over_a_bond_and_a_vlan"],
     "hostname": ["test_a_static_network_over_a_bond_and_a_vlan"],
-    "BOOTIF": ["test_the_interface_of_bootif_is_tried_first"],
+    "BOOTIF": ["test_the_interface_of_bootif_is_waited_for"],
     "ssh": ["test_services_of_the_preliminary_environment"],
     "lldpd": ["test_services_of_the_preliminary_environment"],
     "ssh_keys_url": ["test_services_of_the_preliminary_environment"],
@@ -39,23 +36,24 @@ SHOWN_BY = {
     "init_debug": ["test_an_empty_real_init_gives_a_rescue_shell"],
 }
 
-PROMPT = r"/ # "
+# those that programs of the running system read → their tests
+OF_THE_SYSTEM = {
+    "rack_url": test_jobs.test_the_rack_service_says_what_to_do,
+    "job": test_node.test_a_job_of_the_command_line_leaves_its_verdict_on_the_console_and_above_the_login,
+    "burnin_profile": test_jobs.test_the_jobs_run_in_their_order,
+    "burnin_profile_sha256": test_jobs.test_a_profile_by_url_is_the_programs_to_verify,
+    "burnin_disks": test_jobs.test_the_jobs_run_in_their_order,
+    "expect_url": test_jobs.test_what_verifies_a_file_reaches_the_program,
+    "expect_sha256": test_jobs.test_what_verifies_a_file_reaches_the_program,
+    "asset_tag": test_intake.test_a_new_machine_comes_into_collins_and_its_password_nowhere,
+}
 
 
 def test_every_parameter_has_its_tests(image: Context) -> None:
     declared = {parameter.name for parameter in parameters.read(repository.ROOT / "chroot/early/parameters")}
-    assert set(SHOWN_BY) == declared
+    assert SHOWN_BY.keys() | OF_THE_SYSTEM.keys() == declared
     for names in SHOWN_BY.values():
         assert all(callable(globals()[name]) for name in names)
-
-
-@pytest.fixture
-def web(tmp_path: Path, key: Path) -> Path:
-    """A folder for a web server, with the public key in it as `keys`."""
-    folder = tmp_path / "web"
-    folder.mkdir()
-    shutil.copy(key.with_suffix(".pub"), folder / "keys")
-    return folder
 
 
 def lldp_frames(capture: Path) -> list[bytes]:
@@ -79,17 +77,17 @@ def test_services_of_the_preliminary_environment(image: Context, key: Path, web:
         guest.serve_folder(web) as url,
         guest.boot(image, console_log, key, f"net ssh lldpd shell ssh_keys_url={url}/keys", extra=dump) as node,
     ):
-        node.expect(r"net: eth0 has (10\.0\.2\.\d+)")
+        node.expect(r"net: eth0 has (10\.0\.2\.\d+)\s")
         node.expect("ssh: port 22 answers")
         node.expect("alchemy: shell: ")
-        node.expect(PROMPT)
+        node.expect(guest.PROMPT)
         node.wait_for_ssh()
         assert "dropbear" in node.ssh("ps -e")
         address = node.ssh("ip -4 -brief address show eth0").split()[2]
         assert node.ssh("sudo -n id -u").strip() == "0"
-        frames = lldp_frames(capture)
-        assert frames
-        assert any(b"Alchemy Linux" in frame for frame in frames)
+        guest.wait_for(
+            lambda: any(b"Alchemy Linux" in frame for frame in lldp_frames(capture)), "LLDP frame with the version"
+        )
         node.type("exit")
         node.expect(guest.HAND_OVER)
         node.expect(guest.LOGIN)
@@ -112,7 +110,7 @@ def test_a_static_network_over_a_bond_and_a_vlan(image: Context, key: Path, cons
         node.expect(r"net: eth0 belongs to bond0")
         node.expect(r"net: bond0 has ")
         node.expect(r"net: bond0\.42 has 192\.0\.2\.9")
-        node.expect(PROMPT)
+        node.expect(guest.PROMPT)
         node.type(
             "hostname; cat /sys/class/net/bond0/bonding/mode; cat /proc/net/vlan/config; ip addr show bond0; ip route"
         )
@@ -136,24 +134,21 @@ def silent_interface(*options: str) -> list[str]:
     return ["-netdev", "hubport,id=silent,hubid=9", "-device", ",".join(device)]
 
 
-def test_the_interface_of_bootif_is_tried_first(image: Context, key: Path, console_log: Path) -> None:
+def test_the_interface_of_bootif_is_waited_for(image: Context, key: Path, console_log: Path) -> None:
     # the second interface of QEMU's numbers: nobody answers there, and the other one gets its lease all the same
-    cmdline = "BOOTIF=01-52-54-00-12-34-57 net_timeout=12 init_debug"
+    cmdline = "BOOTIF=01-52-54-00-12-34-57 net_timeout=12"
     with guest.boot(image, console_log, key, cmdline, extra=silent_interface()) as node:
-        assert node.expect(r"\+ ask_for_lease (eth\d)")[1] == "eth1"
-        first = time.monotonic()
-        assert node.expect(r"\+ ask_for_lease (eth\d)")[1] == "eth0"
-        # it had half of net_timeout for itself
-        assert time.monotonic() - first > 4
-        node.expect(r"net: eth1 has a link, but got no lease within 12 s")
+        node.expect(r"net: eth1 has a link, but got no lease within 1[2-4] s")
         node.expect(r"net: eth0 has 10\.0\.2\.15")
         node.expect(guest.HAND_OVER)
 
 
 def test_a_network_that_never_answers_does_not_hold_the_boot(image: Context, key: Path, console_log: Path) -> None:
-    with guest.boot(image, console_log, key, "net net_timeout=3", extra=silent_interface()) as node:
-        node.expect(r"net: eth0 has 10\.0\.2\.15")
-        node.expect(r"net: eth1 has a link, but got no lease within 3 s")
+    # ip= names the silent one alone, so that there is no lease that ends the wait
+    cmdline = "ip=eth1:dhcp net_timeout=3"
+    with guest.boot(image, console_log, key, cmdline, extra=silent_interface()) as node:
+        node.expect(r"net: eth0 is not asked for a lease")
+        node.expect(r"net: eth1 has a link, but got no lease within [3-5] s")
         node.expect(guest.HAND_OVER)
 
 
@@ -165,11 +160,11 @@ def test_what_is_fetched_has_to_have_its_digest(image: Context, key: Path, web: 
         cmdline = f"ssh_keys_url={url}/keys ssh_keys_sha256={right} command_url={url}/command command_sha256={wrong}"
         with guest.boot(image, console_log, key, cmdline) as node:
             node.expect("ssh_keys_url: 1 keys added for alchemy")
-            node.expect(rf"command_url: has the SHA-256 [0-9a-f]{{64}}, not {wrong}")
+            node.expect(rf"command_url: refused: SHA-256 mismatch \(expected {wrong}, got [0-9a-f]{{64}}\)")
             node.expect("command_url: nothing is run")
             node.wait_for_ssh()
             assert node.ssh("cat /run/alchemy/command.status").strip() == "refused"
-            assert "must not run" not in node.ssh("cat /var/log/command_url.log 2>/dev/null || true")
+            assert "must not run" not in node.ssh("sudo cat /var/log/command_url.log 2>/dev/null || true")
 
 
 def test_a_command_runs_beside_the_boot(image: Context, key: Path, web: Path, console_log: Path) -> None:
@@ -188,18 +183,15 @@ def test_a_command_runs_beside_the_boot(image: Context, key: Path, web: Path, co
             node.expect("gold")
             node.expect("command_url: ended with status 7")
             assert node.ssh("cat /run/alchemy/command.status").strip() == "7"
-            assert node.ssh("cat /var/log/command_url.log") == "turning lead\ngold\n"
+            assert node.ssh("sudo cat /var/log/command_url.log") == "turning lead\ngold\n"
+            assert node.try_ssh("cat /var/log/command_url.log")[0] == 1
+            assert node.try_ssh("cat /run/alchemy/command")[0] == 1
             assert "command_url: ended with status 7" in node.ssh("sudo dmesg")
-
-
-def sign(runner: Runner, key: Path, path: Path) -> None:
-    path.with_name(path.name + ".sig").unlink(missing_ok=True)
-    runner.run(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", "file", path])
 
 
 def test_a_signed_command_runs(image: Context, key: Path, web: Path, console_log: Path, runner: Runner) -> None:
     (web / "command").write_text("#!/bin/sh\necho gold by $(id -un)\n")
-    sign(runner, key, web / "command")
+    command_signature.sign(runner, web / "command", key, 30)
     kind, blob, _ = (web / "keys").read_text().split()
     with (
         guest.serve_folder(web) as url,
@@ -213,15 +205,16 @@ def test_keys_of_another_digest_and_an_unsigned_command_are_not_used(
     image: Context, key: Path, web: Path, console_log: Path, runner: Runner
 ) -> None:
     (web / "command").write_text("#!/bin/sh\necho gold\n")
-    sign(runner, key, web / "command")
-    (web / "command").write_text("#!/bin/sh\necho fool\n")
+    command_signature.sign(runner, web / "command", key, 30)
+    script = (web / "command").read_text()
+    (web / "command").write_text(script.replace("gold", "fool"))
     kind, blob, _ = (web / "keys").read_text().split()
     wrong = "0" * 64
     with guest.serve_folder(web) as url:
         cmdline = f"ssh_keys_url={url}/keys ssh_keys_sha256={wrong} command_url={url}/command command_key={kind}:{blob}"
         with guest.boot(image, console_log, key, cmdline) as node:
-            node.expect(rf"ssh_keys_url: has the SHA-256 [0-9a-f]{{64}}, not {wrong}: not used")
-            node.expect("command_url: its signature is not good")
+            node.expect(rf"ssh_keys_url: refused: SHA-256 mismatch \(expected {wrong}, got [0-9a-f]{{64}}\)")
+            node.expect("command_url: refused: bad signature: ")
             node.expect("command_url: nothing is run")
             node.expect(guest.LOGIN)
     assert "keys added" not in console_log.read_text()
@@ -239,7 +232,7 @@ def test_an_empty_real_init_gives_a_rescue_shell(image: Context, key: Path, cons
     with guest.boot(image, console_log, key, "init_debug real_init=") as node:
         node.expect(r"\+ mount_system")
         node.expect("real_init is empty: there is no init to hand over to")
-        node.expect(PROMPT)
+        node.expect(guest.PROMPT)
         node.type("echo this is $((6 * 7))")
         node.expect("this is 42")
         node.type("exit")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from alchemy import context as contexts
-from alchemy import plan, stage3
-from alchemy.chroot import Chroot
 from alchemy.context import Context
+from alchemy.host.chroot import Chroot
+from alchemy.stages import outputs, plan
 from tests import repository
 
 
@@ -29,6 +29,10 @@ def build_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]
         patch.setenv("ALCHEMY_WORK_DIR", str(tmp_path_factory.mktemp("work")))
         patch.delenv("ALCHEMY_CONFIG", raising=False)
         context = contexts.create(root, "test")
+    base = plan.create(context, plan.recall(context))["stage3"]
+    if not base.fresh:
+        with repository.locked():
+            plan.realize(context, [base])
     yield context
     context.runner.stop()
 
@@ -36,6 +40,6 @@ def build_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]
 @pytest.fixture(scope="session")
 def tools(build_context: Context) -> Chroot:
     """The read-only chroot of the embedded stage3."""
-    planned = plan.create(build_context)
+    planned = plan.create(build_context, plan.recall(build_context))
     plan.realize(build_context, [planned["tools"]])
-    return stage3.tools(planned["tools"])
+    return outputs.tools(planned["tools"].output)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import zstandard
 
-from alchemy.chroot import Chroot
 from alchemy.context import Context
+from alchemy.host.chroot import Chroot
 from tests import repository
-from tests.unit import gits
-from tests.unit.gits import Repository
-from tests.unit.keys import Key
+from tests.lib import gits
+from tests.lib.gits import Repository
+from tests.lib.keys import Key
 
 PROFILE = "default/linux/amd64/23.0"
 
@@ -83,6 +83,25 @@ def stage3(source: Path, target: Path, name: str, key: Key) -> None:
         assert compress.wait() == 0
 
 
+# a package like many of Gentoo's: one of its programs needs Perl, which a small image lacks
+SCRIPTS = "app-misc/scripts"
+PERL_SCRIPT = "/usr/bin/in-perl"
+_SCRIPTS = f"""\
+EAPI=8
+DESCRIPTION="Scripts in two languages"
+HOMEPAGE="https://example.org"
+LICENSE="MIT"
+SLOT="0"
+KEYWORDS="amd64"
+S="${{WORKDIR}}"
+
+src_install() {{
+	newbin - {PERL_SCRIPT.rpartition("/")[2]} <<<'#!/usr/bin/perl'
+	newbin - in-shell <<<'#!/bin/sh'
+}}
+"""
+
+
 def tree(folder: Path, name: str, key: Key | None = None) -> Repository:
     """A repository of the ebuilds of overlays/embedded, called `name`, in the new folder `folder`."""
     made = gits.make(folder, key)
@@ -92,6 +111,9 @@ def tree(folder: Path, name: str, key: Key | None = None) -> Repository:
     (profiles / PROFILE).parent.mkdir(parents=True)
     (profiles / "moved").rename(profiles / PROFILE)
     (profiles / "profiles.desc").write_text(f"amd64 {PROFILE} stable\n")
+    ebuild = folder / SCRIPTS / f"{SCRIPTS.rpartition('/')[2]}-1.ebuild"
+    ebuild.parent.mkdir(parents=True)
+    ebuild.write_text(_SCRIPTS, encoding="utf-8")
     made.commit("profiles/repo_name", f"{name}\n")
     return made
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alchemy.context import Context
-from tests.integration.clones import MAKEFILE, Clone, kernel_configuration, kernel_source, small_clone
+from tests.lib.clones import MAKEFILE, Clone, kernel_configuration, kernel_source, small_clone
 
 BROKEN_EBUILD = """\
 EAPI=8
@@ -74,18 +74,18 @@ def broken_package(clone: Clone, _: Path) -> Mapping[str, str]:
 
 BREAKS = {
     "stage3": Break(
-        another_stage3, 4, ("stage3.tar.gz: has the SHA-256 ", f", not {'a' * 64}"), "has the SHA-256"
+        another_stage3, 4, ("stage3.tar.gz: digest mismatch (", f"stage3_sha256 expects {'a' * 64}"), "digest mismatch"
     ),
     "linux": Break(another_digest, 4, ("linux.tar.gz: has the SHA-256 ", f", not {'a' * 64}"), "has the SHA-256"),
     "kernel": Break(another_kernel, 3, ("kernel: make bzImage failed", "no gold here", "by hand: "), "no gold here"),
     "system": Break(
         broken_package, 3, ("app-misc/broken-1: failed to build", "no gold", "by hand: ", "hint: "), "app-misc/broken-1"
     ),
-    "packages": Break(
+    "system-squashfs": Break(
         write("chroot/README.md", ""), 3, ("packing ", " failed", "by hand: "), "mksquashfs",
         environ={"SOURCE_DATE_EPOCH": "99999999999"},
     ),
-    "identity": Break(
+    "identity-squashfs": Break(
         write("chroot/setup.sh", "echo no gold here; exit 7\n"), 3,
         ("chroot/setup.sh failed with status 7", "no gold here", "by hand: "), "no gold here",
     ),
@@ -93,7 +93,7 @@ BREAKS = {
         write("chroot/pack-ramfs.sh", "echo no gold here; exit 7\n"), 3,
         ("chroot/pack-ramfs.sh failed with status 7", "no gold here", "by hand: "), "no gold here",
     ),
-    "image": Break(
+    "bundle": Break(
         configure("signing_key: README.md\n"), 3, ("signing with signing_key failed", "by hand: "), "ssh-keygen"
     ),
 }  # fmt: skip
@@ -142,6 +142,7 @@ def test_a_stage_that_fails_says_so_and_leaves_everything_whole(clone: Clone, st
 
 
 def test_a_stage3_that_is_damaged_in_the_cache_is_named(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir(mode=0o700)
     shutil.copytree(clone.cache / "stage3", tmp_path / "cache" / "stage3", symlinks=False)
     for tarball in (tmp_path / "cache" / "stage3").glob("*/*.tar.zst"):
         with tarball.open("r+b") as file:

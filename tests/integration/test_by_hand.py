@@ -6,6 +6,7 @@ Their files cannot be had here. A stand-in has the layout of the vendor's own: i
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import struct
 import subprocess
@@ -16,12 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import buildroot, byhand, portage, repositories
-from alchemy import plan as plans
-from alchemy.chroot import Chroot
 from alchemy.context import Context
 from alchemy.errors import UserError
+from alchemy.host import folders
+from alchemy.host.chroot import Chroot
+from alchemy.portage import buildroot, manifests, preflight, repositories, settings, sources
+from alchemy.stages import plan as plans
 from tests import repository
+from tests.lib.mirror import Server
 
 PROGRAM = b'#!/bin/sh\necho gold $LD_LIBRARY_PATH "$@"\n'
 
@@ -108,32 +111,63 @@ VENDORS = [
 ]  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A package that is compiled from a file that only a person may fetch: the file's stand-in, and its program."""
+
+    atom: str
+    file: str
+    content: bytes
+    program: str
+
+
+SAYS_GOLD = b'#include <stdio.h>\nint main(void) { puts("gold"); return 0; }\n'
+
+
+def made_by(target: str, program: str, folder: str, **more: bytes) -> bytes:
+    """A tarball whose Makefile has a target that compiles a program."""
+    makefile = f"{target}: gold.c\n\t$(CC) $(CFLAGS) -o {program} gold.c\n".encode()
+    files = {"Makefile": makefile, "gold.c": SAYS_GOLD, **{name.replace("_", "."): text for name, text in more.items()}}
+    return tar("w:gz")({f"{folder}/{name}": content for name, content in files.items()})
+
+
+SOURCES = [
+    Source("app-benchmarks/nbench", "nbench-byte-2.2.3.tar.gz",
+           made_by("nbench", "nbench", "nbench-byte-2.2.3", NNET_DAT=b"5 7 8\n"), "nbench"),
+    Source("app-benchmarks/iozone", "iozone3_506.tgz",
+           made_by("linux-AMD64", "iozone", "iozone3_506/src/current"), "iozone"),
+    Source("app-benchmarks/stream", "stream-5.10.c", SAYS_GOLD, "stream"),
+    Source("app-benchmarks/tiobench", "tiobench-0.3.3.tar.gz",
+           made_by("tiotest", "tiotest", "tiobench-0.3.3"), "tiotest"),
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def inside(build_context: Context, tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, Chroot]:
     """A build chroot in which the overlays can be written to, and distfiles/ of its own."""
     folder = tmp_path_factory.mktemp("byhand")
     root = repository.copy(folder / "alchemy")
-    cache = folder / "cache"
-    cache.mkdir()
-    (cache / "stage3").symlink_to(build_context.cache / "stage3")
-    context = dataclasses.replace(build_context, root=root, work=folder / "work", cache=cache)
-    stage3 = plans.create(context)["stage3"]
+    context = dataclasses.replace(build_context, root=root, work=folder / "work", cache=folder / "cache")
+    folders.prepare(context)
+    (context.cache / "stage3").symlink_to(build_context.cache / "stage3")
+    stage3 = plans.create(context, plans.recall(context))["stage3"]
     plans.realize(context, [stage3])
     sets = {"eula": [vendor.atom for vendor in VENDORS]}
-    available = repositories.collect(context, ())
-    chroot = buildroot.prepare(context, stage3, folder / "chroot", available, sets, "byhand")
+    available = repositories.collect(context, {})
+    chroot, _ = buildroot.prepare(context, stage3.output, folder / "chroot", available, sets, "byhand")
     without = {path: source for path, source in chroot.ro_binds.items() if path not in available.binds}
     return context, dataclasses.replace(chroot, binds={**chroot.binds, **available.binds}, ro_binds=without)
 
 
-def test_the_set_is_tested_whole() -> None:
-    assert sorted(portage.read_set(repository.ROOT / "packages/packages.eula")) == sorted(v.atom for v in VENDORS)
+def test_the_sets_are_tested_whole() -> None:
+    assert sorted(settings.read_set(repository.ROOT / "packages/packages.eula")) == sorted(v.atom for v in VENDORS)
+    assert sorted(settings.read_set(repository.ROOT / "packages/packages.byhand")) == sorted(s.atom for s in SOURCES)
 
 
 def test_everything_is_listed_before_anything_is_built(inside: tuple[Context, Chroot]) -> None:
     context, chroot = inside
     with pytest.raises(UserError) as caught:
-        byhand.check(context, chroot, ["@alchemy"], context.logfile("byhand"), sets={})
+        preflight.check(context, chroot, ["@alchemy"], context.logfile("byhand"), sets={})
     for vendor in VENDORS:
         assert f": {vendor.file} has to be fetched by hand from https://" in caught.value.message
     assert caught.value.message.count("not accepted: ") == len(VENDORS)
@@ -151,14 +185,110 @@ def test_a_vendor_s_program_is_built_from_the_file_in_distfiles(
     licensed = dataclasses.replace(chroot, env={**chroot.env, "ACCEPT_LICENSE": "*"})
 
     with pytest.raises(UserError, match=f"no digest of {vendor.file}"):
-        byhand.check(context, licensed, [vendor.atom], context.logfile("byhand"), sets={})
+        preflight.check(context, licensed, [vendor.atom], context.logfile("byhand"), sets={})
     ebuild = f"{repositories.FOLDER}/alchemy/{vendor.atom}/{next(folder.glob('*.ebuild')).name}"
     log = context.logfile("byhand")
     context.runner.run(licensed.argv(["ebuild", ebuild, "manifest"]), log=log)
-    byhand.check(context, licensed, [vendor.atom], log, sets={})
+    preflight.check(context, licensed, [vendor.atom], log, sets={})
     context.runner.run(licensed.argv(["emerge", "--oneshot", "--nodeps", "--buildpkg", vendor.atom]), log=log)
 
     for command in vendor.commands:
         said = context.runner.capture(licensed.argv([f"/opt/bin/{command}", "-v", "two words"]), log=log)
         assert said == f"gold /opt/{vendor.atom.split('/')[1]} -v two words\n"
-    assert list((context.cache / "packages").glob(f"*/{vendor.atom}/*.gpkg.tar"))
+    assert list(licensed.binds[settings.BINPKGS].glob(f"{vendor.atom}/*.gpkg.tar"))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.atom)
+def test_a_program_is_compiled_from_the_file_in_distfiles(inside: tuple[Context, Chroot], source: Source) -> None:
+    context, chroot = inside
+    (context.root / "distfiles" / source.file).write_bytes(source.content)
+    log = context.logfile("byhand")
+    licensed = dataclasses.replace(chroot, env={**chroot.env, "ACCEPT_LICENSE": "*"})
+    manifests.make(context, context.root / "overlays/alchemy" / source.atom)
+    preflight.check(context, licensed, [source.atom], log, sets={})
+    context.runner.run(licensed.argv(["emerge", "--oneshot", "--nodeps", "--buildpkg", source.atom]), log=log)
+    assert context.runner.capture(licensed.argv([source.program]), log=log) == "gold\n"
+
+
+DIGEST = f"SHA512 {hashlib.sha512(PROGRAM).hexdigest()}"
+
+EBUILD = """\
+EAPI=8
+DESCRIPTION="A package of the tests"
+HOMEPAGE="https://example.org"
+SRC_URI="https://upstream.example/a/tool.zip mirror://metals/b/tool.zip https://second.example/tool.zip
+	{more}https://other.example/data.zip"
+LICENSE="GPL-2"
+SLOT="0"
+KEYWORDS="amd64"
+RESTRICT="{restrict}"
+"""
+
+GENERAL = [("mirror", "https://m1.example"), ("mirror", "https://m2.example/sub")]
+METALS = [("uri", "https://gold.example/b/tool.zip"), ("uri", "https://lead.example/x/b/tool.zip")]
+UPSTREAM = [("uri", "https://upstream.example/a/tool.zip"), ("uri", "https://second.example/tool.zip")]
+DATA = [("uri", "https://other.example/data.zip")]
+
+ORDERS = {
+    "mirrors first": ("", "", [*GENERAL, *UPSTREAM, *METALS], [*GENERAL, *DATA]),
+    "not from mirrors": ("mirror", "", [*UPSTREAM, *METALS], DATA),
+    "one file from mirrors": ("mirror", "mirror+", [*UPSTREAM, *METALS], [*GENERAL, *DATA]),
+    "upstream first": ("primaryuri", "", [*UPSTREAM, *METALS, *GENERAL], [*DATA, *GENERAL]),
+    "only one file may be fetched": ("fetch", "fetch+", METALS, DATA),
+}
+
+
+@pytest.mark.parametrize(("restrict", "more", "tool", "data"), ORDERS.values(), ids=ORDERS.keys())
+def test_sources_have_the_places_of_mirrors_then_upstream_then_shared_mirrors(
+    inside: tuple[Context, Chroot],
+    restrict: str,
+    more: str,
+    tool: list[tuple[str, str]],
+    data: list[tuple[str, str]],
+) -> None:
+    context, chroot = inside
+    overlay = context.root / "overlays/alchemy"
+    (overlay / "profiles/thirdpartymirrors").write_text("metals https://gold.example https://lead.example/x/\n")
+    (overlay / "sys-block/tool").mkdir(exist_ok=True)
+    # a version of its own: Portage remembers what an ebuild says
+    version = f"tool-{len(list((overlay / 'sys-block/tool').glob('*.ebuild')))}"
+    (overlay / f"sys-block/tool/{version}.ebuild").write_text(EBUILD.format(restrict=restrict, more=more))
+    (overlay / "sys-block/tool/Manifest").write_text(f"DIST tool.zip 9 {DIGEST}\nDIST data.zip 7 {DIGEST}\n")
+    mirrors = "https://m1.example https://m2.example/sub /var/mirror"
+    chroot = dataclasses.replace(chroot, env={**chroot.env, "GENTOO_MIRRORS": mirrors})
+    needs = preflight.check(context, chroot, [f"=sys-block/{version}"], context.logfile("byhand"), sets={})
+    assert [(source.package, source.file, source.size) for source in needs.sources] == [
+        (f"sys-block/{version}", "tool.zip", 9), (f"sys-block/{version}", "data.zip", 7)
+    ]  # fmt: skip
+    assert [list(source.places) for source in needs.sources] == [tool, data]
+    assert dict(needs.sources[0].digests) == {"SHA512": DIGEST.split()[1]}
+
+
+def test_a_build_goes_on_where_the_first_places_are_dead(inside: tuple[Context, Chroot], tmp_path: Path) -> None:
+    context, chroot = inside
+    dead, good = Server(tmp_path / "dead"), Server(tmp_path / "good")
+    good.folder.mkdir()
+    content = tar("w:gz")({"gold-1/gold": PROGRAM})
+    (good.folder / "gold-1.tar.gz").write_bytes(content)
+    folder = context.root / "overlays/alchemy/sys-block/gold"
+    folder.mkdir()
+    (folder / "gold-1.ebuild").write_text(
+        f'EAPI=8\nDESCRIPTION="gold"\nHOMEPAGE="https://gold.example"\nLICENSE="MIT"\nSLOT="0"\nKEYWORDS="amd64"\n'
+        f'SRC_URI="{dead.url}/gold-1.tar.gz {good.url}/gold-1.tar.gz"\nsrc_install() {{ dobin gold; }}\n'
+    )
+    digest = f"SHA512 {hashlib.sha512(content).hexdigest()}"
+    (folder / "Manifest").write_text(f"DIST gold-1.tar.gz {len(content)} {digest}\n")
+    (chroot.root / "etc/portage/mirrors").write_text(f"local {dead.url}\n")
+    context = dataclasses.replace(context, config=context.config.model_copy(update={"mirrors": (dead.url,)}))
+    log = context.logfile("byhand")
+    try:
+        needs = preflight.check(context, chroot, ["=sys-block/gold-1"], log, sets={})
+        sources.fetch(context, needs.sources)
+    finally:
+        dead.stop()
+        good.stop()
+    assert [request.path for request in dead.requests] == [
+        "/distfiles/layout.conf", "/distfiles/gold-1.tar.gz", "/gold-1.tar.gz"
+    ]  # fmt: skip
+    context.runner.run(chroot.argv(["emerge", "--oneshot", "--nodeps", "=sys-block/gold-1"]), log=log)
+    assert context.runner.capture(chroot.argv(["gold", "x"]), log=log) == "gold x\n"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from alchemy.chroot import Chroot
 from alchemy.context import Context
 from alchemy.errors import BuildError
+from alchemy.host.chroot import Chroot
 from tests import repository
 
 TABLE = Path("/proc/self/mounts")

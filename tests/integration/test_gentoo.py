@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,17 +17,20 @@ from typing import Any
 
 import pytest
 
-from alchemy import archive, plan, stage3
 from alchemy.context import Context
-from tests.gentoo import Releases, flip, throw_away_keys
+from alchemy.host import files
+from alchemy.stages import plan, stage3
 from tests.integration import layout
-from tests.integration.clones import Clone, kernel_source, small_clone
-from tests.integration.mirror import Server
-from tests.unit.gits import Repository
-from tests.unit.keys import Key
+from tests.lib import tables
+from tests.lib.clones import Clone, kernel_source, small_clone
+from tests.lib.gentoo import Releases, flip
+from tests.lib.gits import Repository
+from tests.lib.keys import Key
+from tests.lib.mirror import Server
 
 ATOMS = (
     "sys-apps/baselayout", "sys-libs/glibc", "sys-libs/gcc-runtime", "sys-apps/busybox", "app-shells/bash",
+    layout.SCRIPTS,
 )  # fmt: skip
 
 # the parts of the cache that clones have in common
@@ -54,7 +58,7 @@ class Site:
             "stage3_keys": [str(self.secrets["ours"].public)],
             "sync": {"method": "git", "url": f"{self.server.url}/git/gentoo.git"},
             "linux_url": f"{self.server.url}/{linux.name}",
-            "linux_sha256": archive.sha256(linux),
+            "linux_sha256": files.sha256(linux),
         }
 
     def take_snapshots(self) -> Path:
@@ -66,7 +70,7 @@ class Site:
     def publish_packages(self, context: Context, key: Key) -> Path:
         """Publishes a binary package of the build chroot, signed by a key; its file."""
         folder = self.server.folder / "binpackages"
-        archive.remove(folder)
+        files.remove(folder)
         folder.mkdir()
         layout.binhost(context, self.clone.work / "chroot", self.tree, folder, "sys-apps/busybox", key)
         return next(folder.rglob("*.gpkg.tar"))
@@ -78,15 +82,9 @@ class Site:
 @pytest.fixture(scope="module")
 def base(build_context: Context) -> Path:
     """The tarball of the embedded stage3."""
-    made = plan.create(build_context)["stage3"]
+    made = plan.create(build_context, plan.recall(build_context))["stage3"]
     plan.realize(build_context, [made])
     return made.output / stage3.TARBALL
-
-
-@pytest.fixture(scope="module")
-def secrets() -> Iterator[Mapping[str, Key]]:
-    with throw_away_keys() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +136,7 @@ def aside(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        archive.remove(path)
+        files.remove(path)
         elsewhere.rename(path)
 
 
@@ -147,6 +145,13 @@ def test_an_image_is_built_from_the_synced_tree(site: Site) -> None:
     assert set(ATOMS) <= set(found)
     assert {atom: name for atom, name in found.items() if name != "gentoo"} == dict.fromkeys(OURS, "alchemy")
     assert site.commit in json.dumps(manifest(site.clone))
+
+
+def test_scripts_that_cannot_run_are_left_out_and_the_manifest_lists_them_and_the_profile(site: Site) -> None:
+    found = manifest(site.clone)
+    left_out = {"path": layout.PERL_SCRIPT, "interpreter": "/usr/bin/perl", "package": f"{layout.SCRIPTS}-1"}
+    assert found["left_out"] == [left_out]
+    assert found["profile"] == [f"gentoo:{layout.PROFILE}"]
 
 
 def test_with_a_lock_a_build_is_of_what_was_there_then(site: Site) -> None:
@@ -168,6 +173,7 @@ def test_the_tree_may_be_a_daily_snapshot(site: Site) -> None:
     assert set(packages(site.clone).values()) == {"gentoo", "alchemy"}
 
 
+@pytest.mark.exhaustive
 def test_a_stage3_of_funtoo_has_its_tree_in_git(base: Path, site: Site, tmp_path: Path) -> None:
     tarball = site.server.folder / "stage3-funtoo.tar.zst"
     layout.stage3(base, tarball, "core-kit", site.secrets["ours"])
@@ -177,7 +183,7 @@ def test_a_stage3_of_funtoo_has_its_tree_in_git(base: Path, site: Site, tmp_path
     clone.configure(
         {
             "stage3_url": f"{site.server.url}/{tarball.name}",
-            "stage3_sha256": archive.sha256(tarball),
+            "stage3_sha256": files.sha256(tarball),
             "sync": {"method": "git", "url": f"{site.server.url}/git/core-kit.git", "verify": False},
         }
     )
@@ -217,14 +223,14 @@ def unsigned_snapshot(site: Site) -> None:
 ATTACKS: Mapping[str, tuple[Callable[[Site], None], str]] = {
     "a commit that is not signed": (unsigned, "is not signed"),
     "a commit by another": (by_another, "the signature is of a key that is not trusted"),
-    "another commit than the pinned one": (without_the_pinned, "the server doesn't give 0000"),
-    "a snapshot by another": (snapshot_by_another, "is refused, as Portage cannot verify it"),
-    "a snapshot that was changed": (changed_snapshot, "is refused, as Portage cannot verify it"),
-    "a snapshot that is not signed": (unsigned_snapshot, "is not signed: there is no .gpgsig"),
+    "another commit than the pinned one": (without_the_pinned, "the server does not offer commit 0000"),
+    "a snapshot by another": (snapshot_by_another, "refused: verification by Portage failed"),
+    "a snapshot that was changed": (changed_snapshot, "refused: verification by Portage failed"),
+    "a snapshot that is not signed": (unsigned_snapshot, "not signed: no .gpgsig next to it"),
 }
 
 
-@pytest.mark.parametrize(("attack", "message"), ATTACKS.values(), ids=ATTACKS.keys())
+@pytest.mark.parametrize(("attack", "message"), tables.rows(ATTACKS, "a commit by another", "a snapshot by another"))
 def test_an_attack_on_the_tree_is_refused(site: Site, attack: Callable[[Site], None], message: str) -> None:
     attack(site)
     with aside(site.clone.cache / "trees"):
@@ -255,23 +261,50 @@ def test_packages_of_a_binhost_are_not_built_again(build_context: Context, site:
     assert re.search(r"Emerging \(\d of \d\) sys-apps/baselayout", log)
 
 
-@pytest.mark.parametrize(("key", "change"), [("ours", True), ("other", False)], ids=["changed", "by another"])
+def change(package: Path) -> None:
+    flip(package)
+
+
+def index_digests(package: Path) -> list[str]:
+    content = package.read_bytes()
+    return [hashlib.new(name, content, usedforsecurity=False).hexdigest() for name in ("md5", "sha1")]
+
+
+def change_and_list(package: Path) -> None:
+    """Changes a package, and the index with it, as whoever owns the host can."""
+    index = next(package.parents[2].glob("Packages"))
+    index.with_suffix(".gz").unlink(missing_ok=True)
+    before = index_digests(package)
+    flip(package)
+    text = index.read_text()
+    for old, new in zip(before, index_digests(package), strict=True):
+        assert old in text
+        text = text.replace(old, new)
+    index.write_text(text)
+
+
+REFUSED: Mapping[str, tuple[str, Callable[[Path], None], str]] = {
+    "changed": ("ours", change, "error: binhosts: verification failed"),
+    "changed with its index": ("ours", change_and_list, "error: Portage refuses what was fetched"),
+    "by another": ("other", lambda _: None, "error: Portage refuses what was fetched"),
+}
+
+
+@pytest.mark.parametrize(("key", "attack", "message"), tables.rows(REFUSED, "by another"))
 def test_a_package_of_a_binhost_is_refused(
-    build_context: Context, site: Site, consumer: Clone, key: str, change: bool
+    build_context: Context, site: Site, consumer: Clone, key: str, attack: Callable[[Path], None], message: str
 ) -> None:
-    package = site.publish_packages(build_context, site.secrets[key])
-    if change:
-        flip(package)
+    attack(site.publish_packages(build_context, site.secrets[key]))
     status, said = consumer.run("build.system")
     assert status == 4, said
-    assert "error: Portage refuses what was fetched" in said
+    assert message in said
     assert not [path for path in consumer.cache.rglob("*.gpkg.tar*") if path.name.startswith("busybox")]
 
 
 def test_offline_it_is_built_again_from_the_cache(site: Site) -> None:
     before = site.clone.published()
     for folder in (site.clone.work, site.clone.cache / "stages", site.clone.root / "bin"):
-        archive.remove(folder)
+        files.remove(folder)
     site.server.stop()
     try:
         site.clone.build("build.all", "--version=1.2", "--offline")

@@ -10,13 +10,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from alchemy import archive, mounts
 from alchemy.context import Context
-from tests.integration.clones import small_clone
-
-MOMENTS = 20
+from alchemy.host import files, mounts
+from tests import repository
+from tests.lib import tables
+from tests.lib.clones import Clone, small_clone
 
 
 def wait_for_step(process: subprocess.Popen[str], number: int) -> None:
@@ -58,32 +59,33 @@ def assert_nothing_runs(folder: Path) -> None:
     assert left_running(folder) == []
 
 
-def test_a_build_that_is_killed_leaves_nothing_in_the_way(build_context: Context, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moments", [6, pytest.param(20, marks=pytest.mark.exhaustive)])
+def test_a_build_that_is_killed_leaves_nothing_in_the_way(build_context: Context, tmp_path: Path, moments: int) -> None:
     clone = small_clone(tmp_path / "killed")
     undisturbed = clone.build()
     killed = 0
-    for attempt in range(3 * MOMENTS):
+    for attempt in range(3 * moments):
         if clone.work.exists() and not attempt % 5:
-            archive.remove(clone.cache / "stages")
+            files.remove(clone.cache / "stages")
         if kill(clone.start(), attempt % 4 + 1, attempt % 7 / 10):
             killed += 1
         else:
-            archive.remove(clone.cache / "stages")
-            archive.remove(clone.work)
+            for folder in (*(clone.cache / name for name in ("stages", "tools", "objects")), clone.work):
+                files.remove(folder)
         assert_nothing_runs(clone.work)
         assert mounts.below(tmp_path) == []
-        for stage in (clone.cache / "stages").glob("[!.]*"):
+        for stage in (path for name in ("stages", "tools") for path in (clone.cache / name).glob("[!.]*")):
             assert (stage / "stage.json").is_file()
         assert clone.published() == undisturbed
-        if killed == MOMENTS:
+        if killed == moments:
             break
-    assert killed == MOMENTS
-    archive.remove(clone.root / "bin")
+    assert killed == moments
+    files.remove(clone.root / "bin")
     assert clone.build() == undisturbed
     clone.assert_whole()
 
 
-@pytest.mark.parametrize("step", [1, 2, 3, 5])
+@pytest.mark.parametrize("step", tables.rows({"first": 1, "second": 2, "third": 3, "fifth": 5}, "second", "fifth"))
 def test_ctrl_c_ends_a_build_and_keeps_what_is_complete(build_context: Context, tmp_path: Path, step: int) -> None:
     clone = small_clone(tmp_path / "stopped")
     process = clone.start()
@@ -91,10 +93,36 @@ def test_ctrl_c_ends_a_build_and_keeps_what_is_complete(build_context: Context, 
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate()
     assert (process.returncode, output) == (130, "")
-    assert errors.endswith("stopped: what was complete is kept, the next run goes on from there\n")
+    assert errors.endswith("stopped: complete stages are kept, and the next run resumes after them\n")
     assert_nothing_runs(clone.work)
     assert mounts.below(tmp_path) == []
     clone.assert_whole()
+
+
+@pytest.fixture(scope="module")
+def built(build_context: Context, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone that has been built."""
+    clone = small_clone(tmp_path_factory.mktemp("built") / "clone")
+    clone.build()
+    return clone
+
+
+def test_ctrl_c_on_a_terminal_ends_a_build_and_the_next_one_goes_on(built: Clone) -> None:
+    clone = built
+    before = clone.published()
+    program, *words = repository.command("build.all", "--version=interrupted")
+    child: pexpect.spawn[str] = pexpect.spawn(
+        program, words, cwd=str(clone.root), encoding="utf-8",
+        env={**clone.environ, "TERM": "xterm"}, timeout=120, dimensions=(40, 160),
+    )  # fmt: skip
+    child.expect(r"kernel +running [^\r\n]*compiling")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert mounts.below(clone.work) == []
+    assert clone.published() == before
+    clone.build("build.kernel", "--version=interrupted")
 
 
 def test_what_a_running_build_uses_is_not_touched(build_context: Context, tmp_path: Path) -> None:
@@ -112,6 +140,7 @@ def test_what_a_running_build_uses_is_not_touched(build_context: Context, tmp_pa
     assert process.returncode == 0, errors
 
 
-def test_two_clones_at_different_paths_give_the_same_bytes(build_context: Context, tmp_path: Path) -> None:
-    one, other = (small_clone(tmp_path / name) for name in ("one", "a-longer-name"))
-    assert one.build() == other.build()
+def test_two_clones_at_different_paths_give_the_same_bytes(built: Clone) -> None:
+    # beside it: those share the kernel's source
+    other = small_clone(built.root.parents[1] / "a-longer-name")
+    assert other.build() == built.published()

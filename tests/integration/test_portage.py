@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import os
 import re
 import shutil
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from alchemy import archive, plan, system
 from alchemy.context import Context
-from alchemy.errors import BuildError, UserError
+from alchemy.errors import BuildError, UserError, VerificationError
+from alchemy.host import files
 from alchemy.run import Runner
+from alchemy.stages import outputs, plan
+from tests.lib import tables
+from tests.lib.mirror import Server
 
 EBUILD = """\
 EAPI=8
@@ -57,7 +64,7 @@ def add_package(context: Context, compile_phase: str, name: str = "transmute", m
 
 
 def build_system(context: Context) -> Path:
-    planned = plan.create(context)
+    planned = plan.create(context, plan.recall(context))
     plan.realize(context, [planned["system"]])
     return planned["system"].output
 
@@ -65,13 +72,13 @@ def build_system(context: Context) -> Path:
 def test_a_package_is_built_into_the_image_and_kept_as_a_binary(small: Context) -> None:
     add_package(small, "true")
     output = build_system(small)
-    root = output / system.ROOT
+    root = output / outputs.ROOT
     assert (root / "usr/bin/transmute").read_text() == "gold\n"
     assert not (root / "usr/share/doc").exists()
     assert not (root / "var/db/pkg").exists()
-    packages = json.loads((output / system.PACKAGES).read_text())
+    packages = json.loads((output / outputs.PACKAGES).read_text())
     assert {"sys-apps/baselayout", "app-misc/transmute"} <= {f"{p['category']}/{p['name']}" for p in packages}
-    assert list((small.cache / "packages").glob("*/app-misc/transmute/transmute-1-*.gpkg.tar"))
+    assert list((small.cache / "packages").glob("*/app-misc/transmute-1/*/transmute-1-*.gpkg.tar"))
 
 
 def test_a_changed_ebuild_is_built_again_without_a_revision(small: Context) -> None:
@@ -89,15 +96,19 @@ def listing(root: Path) -> dict[str, tuple[int, int, int, str]]:
     return {
         str(path.relative_to(root)): (
             path.lstat().st_mode, path.lstat().st_uid, path.lstat().st_gid,
-            "" if path.is_dir() and not path.is_symlink() else archive.digest(path),
+            "" if path.is_dir() and not path.is_symlink() else files.digest(path),
         )
         for path in root.rglob("*")
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("more", "added"), [("", True), ('pkg_postinst() {\n\ttouch "${EROOT}/etc/made-by-postinst"\n}\n', False)]
-)
+MORE = {
+    "files alone": ("", True),
+    "a postinst": ('pkg_postinst() {\n\ttouch "${EROOT}/etc/made-by-postinst"\n}\n', False),
+}
+
+
+@pytest.mark.parametrize(("more", "added"), tables.rows(MORE, "files alone"))
 def test_a_package_more_gives_what_installing_all_would(small: Context, more: str, added: bool) -> None:
     sets = small.root / "packages" / "packages.core"
     add_package(small, "true")
@@ -105,18 +116,18 @@ def test_a_package_more_gives_what_installing_all_would(small: Context, more: st
     before = sets.read_text()
     sets.write_text(f"{before}app-misc/quicksilver\n")
     whole = build_system(small)
-    expected = listing(whole / system.ROOT), (whole / system.PACKAGES).read_text()
-    archive.remove(whole)
+    expected = listing(whole / outputs.ROOT), (whole / outputs.PACKAGES).read_text()
+    files.remove(whole)
     sets.write_text(before)
     build_system(small)
     sets.write_text(f"{before}app-misc/quicksilver\n")
-    planned = plan.create(small)
+    planned = plan.create(small, plan.recall(small))
     plan.realize(small, [planned["tools"]])
     own = [planned["tools"].output / "root" / name for name in ("etc", "var")]
     before_adding = [listing(folder) for folder in own]
     output = build_system(small)
     assert [listing(folder) for folder in own] == before_adding
-    assert (listing(output / system.ROOT), (output / system.PACKAGES).read_text()) == expected
+    assert (listing(output / outputs.ROOT), (output / outputs.PACKAGES).read_text()) == expected
     emerges = re.findall(r"^\$ .* emerge .*", small.logfile("system").read_text(), re.MULTILINE)
     assert "--nodeps" in emerges[0]
     assert (len(emerges) == 1) == added
@@ -162,3 +173,85 @@ def test_a_line_that_is_no_atom_is_named(small: Context) -> None:
     packages.write_text("sys-apps/baselayout\nnot an atom\n")
     with pytest.raises(UserError, match="not a package atom: not an atom"):
         build_system(small)
+
+
+GOLD = b"gold, as its Manifest says\n"
+
+# Each of its phases asks a web server and an abstract socket of the host; programs may not be called in global scope.
+# What it leaves in the chroot has Portage ask as it fetches.
+CURIOUS = r"""
+SRC_URI="SOURCES"
+
+ask_server() {
+	( exec 3<>/dev/tcp/127.0.0.1/PORT && printf 'GET /from-%s HTTP/1.0\r\n\r\n' "${1}" >&3 ) 2>/dev/null
+	return 0
+}
+ask() {
+	ask_server "${1}"
+	python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("\0ABSTRACT")' 2>/dev/null
+	return 0
+}
+
+ask_server global-scope
+( echo "FETCHCOMMAND=\"sh -c 'curl http://127.0.0.1:PORT/from-fetch; wget -O \\\${DISTDIR}/\\\${FILE} \\\${URI}'\"" \
+	>>/etc/portage/make.conf ) 2>/dev/null
+pkg_pretend() { ask pretend; }
+pkg_nofetch() { ask nofetch; }
+pkg_setup() { ask setup; }
+src_unpack() { ask unpack; }
+src_prepare() { ask prepare; default; }
+src_install() { ask install; dobin "${DISTDIR}/gold-1.txt"; }
+pkg_postinst() { ask postinst; }
+"""
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "mirror")
+    yield server
+    server.stop()
+
+
+def add_source(context: Context, mirror: Server, content: bytes, more: str = "") -> None:
+    """A package of a source that a mirror has at its second place only."""
+    (mirror.folder / "second").mkdir(parents=True)
+    (mirror.folder / "second/gold-1.txt").write_bytes(content)
+    places = " ".join(f"{mirror.url}/{name}/gold-1.txt" for name in ("first", "second"))
+    install = 'src_install() { dobin "${DISTDIR}/gold-1.txt"; }\n'
+    add_package(context, "true", more=more.replace("SOURCES", places) or f'SRC_URI="{places}"\n{install}')
+    digests = f"BLAKE2B {hashlib.blake2b(GOLD).hexdigest()} SHA512 {hashlib.sha512(GOLD).hexdigest()}"
+    manifest = context.root / "overlays/embedded/app-misc/transmute/Manifest"
+    manifest.write_text(f"DIST gold-1.txt {len(GOLD)} {digests}\n")
+
+
+def test_a_source_is_fetched_from_the_place_that_has_it(small: Context, mirror: Server) -> None:
+    add_source(small, mirror, GOLD)
+    root = build_system(small) / outputs.ROOT
+    assert (root / "usr/bin/gold-1.txt").read_bytes() == GOLD
+    assert [request.path for request in mirror.requests] == ["/first/gold-1.txt", "/second/gold-1.txt"]
+    assert (small.cache / "distfiles/gold-1.txt").read_bytes() == GOLD
+
+
+def test_a_source_that_is_not_as_its_manifest_says_ends_the_build(small: Context, mirror: Server) -> None:
+    add_source(small, mirror, GOLD.upper())
+    with pytest.raises(VerificationError) as caught:
+        build_system(small)
+    assert caught.value.status == 4
+    assert f"{mirror.url}/second/gold-1.txt: digest mismatch (expected BLAKE2B" in caught.value.message
+    assert not (small.cache / "distfiles/gold-1.txt").exists()
+    assert "emerge --oneshot --usepkg" not in small.logfile("system").read_text()
+
+
+def test_no_phase_of_an_ebuild_reaches_a_service_of_the_host(small: Context, mirror: Server) -> None:
+    name = f"alchemy-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as abstract:
+        abstract.bind(f"\0{name}")
+        abstract.listen()
+        abstract.setblocking(False)
+        port = mirror.url.rpartition(":")[2]
+        add_source(small, mirror, GOLD, CURIOUS.replace("PORT", port).replace("ABSTRACT", name))
+        root = build_system(small) / outputs.ROOT
+        with pytest.raises(BlockingIOError):
+            abstract.accept()
+    assert (root / "usr/bin/gold-1.txt").read_bytes() == GOLD
+    assert {request.path for request in mirror.requests} == {"/first/gold-1.txt", "/second/gold-1.txt"}

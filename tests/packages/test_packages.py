@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import closure, plan, portage, system
 from alchemy.context import Context
+from alchemy.portage import settings, soundness
+from alchemy.stages import outputs, plan
 from tests import repository, tools
 from tests.boot import guest
 from tests.boot.conftest import build
@@ -19,7 +20,7 @@ from tests.boot.guest import Guest
 SETS = ("core", "util", "network", "benchmark", "storage", "breakin")
 TOOLS = [tool for name in SETS for tool in tools.running(name)]
 
-# bytes of the ramdisk with all of them
+# bytes of the ramfs with all of them
 LARGEST = 95_000_000
 
 
@@ -38,7 +39,7 @@ def node(everything: Context, key: Path, tmp_path_factory: pytest.TempPathFactor
         guest.serve_folder(folder) as url,
         guest.boot(
             everything, repository.work() / "log/boot/packages.log", key, f"ssh_keys_url={url}/keys",
-            memory=1024, extra=tools.hardware(folder),
+            memory=1024, pxe=True, processors=2, extra=tools.hardware(folder),
         ) as node,
     ):  # fmt: skip
         node.expect(guest.LOGIN)
@@ -55,14 +56,14 @@ def test_every_package_of_the_sets_is_in_the_manifest(everything: Context) -> No
     manifest = json.loads((everything.bin / "manifest.json").read_text(encoding="utf-8"))
     installed = {(f"{package['category']}/{package['name']}", package["slot"]) for package in manifest["packages"]}
     for name in SETS:
-        for atom in portage.read_set(everything.root / f"packages/packages.{name}"):
+        for atom in settings.read_set(everything.root / f"packages/packages.{name}"):
             package, _, slot = atom.partition(":")
             assert any(package == found and slot in ("", there) for found, there in installed), atom
 
 
-def test_the_ramdisk_is_small(everything: Context) -> None:
+def test_the_ramfs_is_small(everything: Context) -> None:
     assert (everything.bin / "alchemy.ramfs").stat().st_size <= LARGEST
 
 
 def test_nothing_that_a_program_needs_is_missing(everything: Context) -> None:
-    closure.check(plan.create(everything)["system"].output / system.ROOT)
+    soundness.check(plan.create(everything, plan.recall(everything))["system"].output / outputs.ROOT)

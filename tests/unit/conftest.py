@@ -12,13 +12,14 @@ from typing import Any, NoReturn
 import pytest
 
 from alchemy import context as contexts
-from alchemy import views
-from alchemy.config import Config
+from alchemy.config.model import Config
 from alchemy.context import Context
-from alchemy.log import Log
+from alchemy.ui import views
+from alchemy.ui.events import Log
 from tests import repository
+from tests.lib.early import SHELLS, Node
+from tests.unit.configs import Loader
 from tests.unit.fakes import FakeRunner
-from tests.unit.node import SHELLS, Node
 
 _STARTERS = ("execv", "execve", "fork", "forkpty", "popen", "posix_spawn", "posix_spawnp", "system")
 
@@ -61,6 +62,7 @@ def _make_repository(folder: Path) -> Path:
     files = {
         "chroot/adminuser": "",
         "chroot/by-hand.py": "",
+        "chroot/ebuild-digests.py": "",
         "chroot/init": "",
         "chroot/methods": "",
         "chroot/pack-ramfs.sh": "",
@@ -68,18 +70,19 @@ def _make_repository(folder: Path) -> Path:
         "chroot/stage3-debian.packages": "",
         "chroot/stage3-debian.sh": "",
         "etc/motd": "Alchemy Linux @VERSION@\n",
-        "kernels/6.12": "CONFIG_64BIT=y\n",
-        "kernels/6.18": "CONFIG_64BIT=y\n",
+        "kernels/x86_64/6.12": "CONFIG_64BIT=y\n",
+        "kernels/x86_64/6.18": "CONFIG_64BIT=y\n",
         "kernels/README.md": "what kernel configurations are\n",
-        "kernels/fragments/ipmi": "CONFIG_IPMI_HANDLER=y\n",
+        "kernels/x86_64/fragments/ipmi": "CONFIG_IPMI_HANDLER=y\n",
         "overlays/alchemy/profiles/repo_name": "alchemy\n",
         "overlays/embedded/profiles/repo_name": "embedded\n",
+        "overlays/embedded/profiles/default/parent": "",
         "overlays/embedded/sys-apps/busybox/busybox-1.37.0.ebuild": "EAPI=8\n",
         "packages/packages.core": "# the base\nsys-apps/busybox  # a comment\nnet-misc/openssh\n",
         "packages/packages.network": "sys-apps/ethtool\n",
         "packages/README.md": "what sets are\n",
     }
-    for name in ("chroot/boot.ipxe.j2", "chroot/early", "etc/portage"):
+    for name in ("chroot/boot.ipxe.j2", "chroot/early", "config.yml.example", "etc/portage"):
         for real in (repository.ROOT / name, *(repository.ROOT / name).rglob("*")):
             if real.is_file():
                 files[str(real.relative_to(repository.ROOT))] = real.read_text(encoding="utf-8")
@@ -136,3 +139,8 @@ def node(request: pytest.FixtureRequest, tmp_path: Path, real_processes: None) -
     if shutil.which(shell[0]) is None:
         repository.skip_or_fail(f"{shell[0]} is not installed")
     return Node(shell, tmp_path / "root")
+
+
+@pytest.fixture
+def load(shared_root: Path, tmp_path: Path) -> Loader:
+    return Loader(shared_root, tmp_path / "config.yml")

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alchemy.log import Event
+from alchemy.context import Context
+from alchemy.parts import sitesecret
 from alchemy.run import Runner
 from alchemy.stage import Stage
+from alchemy.stages import plan
+from alchemy.stages.plan import Plan
+from alchemy.ui.events import Event
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a FakeRunner was asked to run."""
+    """What a FakeRunner was asked to run; `confined` is whether behind the launcher, which `argv` lacks."""
 
     argv: list[str]
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes | None = None
+    confined: bool = False
+
+
+def _unconfined(argv: list[str]) -> list[str]:
+    """A command line without the launcher that stands in front of bubblewrap."""
+    return argv[argv.index("bwrap") :] if argv[0] == sys.executable and "bwrap" in argv else argv
 
 
 class FakeRunner(Runner):
@@ -42,8 +53,9 @@ class FakeRunner(Runner):
         what: str | None = None,
         secret: bool = False,
     ) -> None:
-        words = [str(word) for word in argv]
-        self.calls.append(Call(words, env or {}, stdin))
+        given = [str(word) for word in argv]
+        words = _unconfined(given)
+        self.calls.append(Call(words, env or {}, stdin, confined=words != given))
         self.on_run(words)
 
     def capture(
@@ -57,7 +69,7 @@ class FakeRunner(Runner):
         what: str | None = None,
     ) -> str:
         self.run(argv, env=env, stdin=stdin)
-        return self.answers[str(argv[0])]
+        return self.answers[_unconfined(list(map(str, argv)))[0]]
 
     def foreground(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> int:
         self.run(argv, env=env)
@@ -91,6 +103,7 @@ def fake_stage(
     inputs: Mapping[str, str] | None = None,
     build: Callable[[Path], None] | None = None,
     external: bool = False,
+    cheap: bool = False,
 ) -> Stage:
     """A stage whose output is a file `made`, unless `build` says otherwise."""
 
@@ -98,8 +111,26 @@ def fake_stage(
         (folder / "made").write_text(name, encoding="utf-8")
 
     return Stage(
-        name=name, store=store, inputs=inputs or {}, build=build or make, needs=tuple(needs), external=external
+        name=name,
+        store=store,
+        inputs=inputs or {},
+        build=lambda folder, _: (build or make)(folder),
+        needs={need.name: need for need in needs},
+        external=external,
+        cheap=cheap,
+        # what a test is made of is no code of ours
+        code="",
     )
+
+
+def put(stage: Stage, build: Callable[[Path], None] = lambda _: None) -> None:
+    """Makes a stage with an output that `build` fills: nothing, unless it is given."""
+    replace(stage, build=lambda folder, _: build(folder)).make()
+
+
+def planned(context: Context) -> Plan:
+    """The plan of a build for what was looked up last."""
+    return plan.create(context, plan.recall(context))
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -108,3 +139,26 @@ def snapshot(folder: Path) -> dict[str, str]:
         str(path.relative_to(folder)): path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         for path in sorted(folder.rglob("*"))
     }
+
+
+def keys(context: Context) -> dict[str, str]:
+    """The key of every stage, with what comes from outside as good as fetched."""
+    context.cache.mkdir(exist_ok=True)
+    sitesecret.create(context.cache)
+    stages = planned(context)
+    for stage in stages.stages.values():
+        if stage.external:
+            put(stage, lambda folder: (folder / "fetched").touch())
+        elif stage.content is not None:
+            # as if any other input gave another content
+            put(stage, lambda folder, key=stage.key or "": (folder / "made for").write_text(key))  # type: ignore[misc]
+    found = {}
+    for name, stage in stages.stages.items():
+        assert stage.key is not None
+        found[name] = stage.key
+    return found
+
+
+def configure(**values: object) -> Callable[[Context], Context]:
+    """Returns what gives a context these keys of the configuration."""
+    return lambda context: replace(context, config=context.config.model_copy(update=values))

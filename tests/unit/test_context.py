@@ -27,7 +27,7 @@ def test_an_absolute_folder_is_that_folder(root: Path, tmp_path: Path, monkeypat
     assert contexts.create(root).work == tmp_path / "w"
 
 
-def test_creating_a_context_makes_nothing(root: Path) -> None:
+def test_creating_a_context_creates_no_files(root: Path) -> None:
     before = sorted(root.iterdir())
     contexts.create(root)
     assert sorted(root.iterdir()) == before
@@ -48,7 +48,30 @@ def test_the_time_of_all_files_can_be_set(root: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("value", ["yesterday", "1.5", "-1", "2026-01-01"])
-def test_a_time_that_is_no_number_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_an_invalid_time_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
     with pytest.raises(UserError, match="SOURCE_DATE_EPOCH"):
         contexts.create(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "warned"),
+    [
+        ("password: hunter2", 0o644, True),
+        ("password: hunter2", 0o640, True),
+        ("password: hunter2", 0o600, False),
+        ("username: smith", 0o644, False),
+    ],
+)
+def test_a_password_that_others_can_read_gives_a_warning(
+    root: Path, capsys: pytest.CaptureFixture[str], text: str, mode: int, warned: bool
+) -> None:
+    file = root / "config.yml"
+    file.write_text(text, encoding="ascii")
+    file.chmod(mode)
+    contexts.create(root)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert (f"mode {mode:04o} lets others read the password" in said.err) is warned
+    assert (f"chmod 0600 {file}" in said.err) is warned
+    assert "hunter2" not in said.err

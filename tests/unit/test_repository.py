@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
-from alchemy import kernel, portage
+from alchemy.portage import settings
+from alchemy.stages import kernel
 from tests import repository
 from tests.ebuilds import EBUILDS, variables
 from tests.unit import tree
@@ -25,7 +29,7 @@ def package(atom: str) -> str:
     if atom[0] not in "<>=~":
         return bare
     category, full = bare.rstrip("*").split("/")
-    return f"{category}/{portage.split_version(full)[0]}"
+    return f"{category}/{settings.split_version(full)[0]}"
 
 
 def slotted(atom: str) -> tuple[str, str]:
@@ -50,14 +54,14 @@ def test_an_atom_asks_for_a_slot(atom: str, slot: str) -> None:
 @pytest.mark.parametrize("path", repository.SETS, ids=shown)
 def test_every_atom_of_a_set_has_an_ebuild(path: Path) -> None:
     there = {f"{ebuild.parents[1].name}/{ebuild.parent.name}" for ebuild in EBUILDS}
-    atoms = portage.read_set(path)
+    atoms = settings.read_set(path)
     assert atoms
     assert {package(atom) for atom in atoms} - there == set()
 
 
 @pytest.mark.parametrize("path", repository.SETS, ids=shown)
 def test_a_set_names_a_package_once_for_each_slot(path: Path) -> None:
-    packages = [slotted(atom) for atom in portage.read_set(path)]
+    packages = [slotted(atom) for atom in settings.read_set(path)]
     assert sorted(packages) == sorted(set(packages))
 
 
@@ -150,7 +154,18 @@ def test_every_data_folder_explains_itself(name: str) -> None:
     assert len(text.splitlines()) > 2
 
 
-@pytest.mark.parametrize("name", ["README.md", "LICENSE", ".ci/run", ".github/workflows/build.yml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "NEWS.md",
+        "SECURITY.md",
+        "LICENSE",
+        ".ci/run",
+        ".github/workflows/build.yml",
+        ".github/workflows/ci.yml",
+    ],
+)
 def test_the_repository_has(name: str) -> None:
     assert (repository.ROOT / name).stat().st_size > 0
 
@@ -160,7 +175,7 @@ def test_the_repository_has(name: str) -> None:
     [
         path
         for path in sorted((repository.ROOT / "kernels").glob("**/*"))
-        if path.is_file() and path.suffix != ".md" and not path.name.startswith(".")
+        if path.is_file() and path.suffix not in (".md", ".alias") and not path.name.startswith(".")
     ],
     ids=shown,
 )
@@ -168,6 +183,12 @@ def test_a_kernel_configuration_can_be_read_and_names_a_symbol_once(path: Path) 
     assert kernel.read_config([path])
     names = re.findall(r"^(?:# )?CONFIG_(\w+)(?:=| is not set)", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(names) == sorted(set(names))
+
+
+def test_the_fragment_of_all_drivers_is_the_sum_of_the_others() -> None:
+    folder = repository.ROOT / "kernels/x86_64/fragments"
+    others = sorted(path for path in folder.iterdir() if path.name != "all-drivers")
+    assert kernel.read_config([folder / "all-drivers"]) == kernel.read_config(others)
 
 
 def test_the_overlays_have_different_names() -> None:
@@ -193,3 +214,54 @@ def test_every_category_of_the_embedded_tree_is_declared() -> None:
 )
 def test_what_is_run_by_its_path_can_be_run(path: Path) -> None:
     assert os.access(path, os.X_OK)
+
+
+# each file and the extras of pyproject.toml that it pins besides the dependencies
+REQUIREMENTS: dict[str, tuple[str, ...]] = {
+    "requirements.txt": (),
+    "requirements-rack.txt": ("rack",),
+    "requirements-dev.txt": ("rack", "dev"),
+}
+
+
+def pins(name: str) -> dict[str, str]:
+    """The version and digests of each package of a requirements file."""
+    text = (repository.ROOT / name).read_text(encoding="ascii").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return dict(line.split("==", 1) for line in lines)
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_every_python_package_is_pinned_by_digests_and_comes_from_no_named_index(name: str) -> None:
+    pin = r"[\w.]+( ; [^-]+)?( +--hash=sha256:[0-9a-f]{64})+"
+    assert {package: value for package, value in pins(name).items() if not re.fullmatch(pin, value)} == {}
+    assert not re.search(r"://|--(extra-)?index|--find-links", (repository.ROOT / name).read_text(encoding="ascii"))
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_what_pyproject_asks_for_is_pinned(name: str) -> None:
+    project = tomllib.loads((repository.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = (project["optional-dependencies"][extra] for extra in REQUIREMENTS[name])
+    asked = [*project["dependencies"], *itertools.chain.from_iterable(extras)]
+    names = {re.split(r"[\[<>=]", text)[0].lower() for text in asked}
+    assert names - pins(name).keys() == set()
+
+
+@pytest.mark.parametrize(("less", "more"), list(itertools.pairwise(REQUIREMENTS)))
+def test_the_tests_run_with_the_packages_that_builds_and_racks_run_with(less: str, more: str) -> None:
+    assert pins(less).items() <= pins(more).items()
+
+
+WORKFLOWS = sorted((repository.ROOT / ".github" / "workflows").iterdir())
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=shown)
+def test_ci_runs_no_action_by_a_name_that_moves_and_may_only_read(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    actions = [step["uses"] for step in steps if "uses" in step]
+    assert actions
+    assert [action for action in actions if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)] == []
+    assert workflow["permissions"] == {"contents": "read"}
+    # a cache of other inputs would bring along what other code has made
+    assert [step for step in steps if "restore-keys" in step.get("with", {})] == []

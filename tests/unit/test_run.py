@@ -35,7 +35,7 @@ def test_a_process_that_no_test_asked_for_fails_the_test() -> None:
         os.posix_spawn("/bin/true", ["true"], {})
 
 
-def test_what_a_program_prints_is_in_the_log_behind_its_command_line(runner: Runner, log: Path) -> None:
+def test_the_log_has_the_command_line_and_the_output(runner: Runner, log: Path) -> None:
     runner.run(["sh", "-c", "echo one; echo two >&2"], log=log)
     assert log.read_text(encoding="utf-8") == "$ sh -c 'echo one; echo two >&2'\none\ntwo\n"
 
@@ -52,9 +52,7 @@ def test_without_a_log_a_program_is_silent(runner: Runner, capfd: pytest.Capture
 
 
 @pytest.mark.parametrize("method", ["run", "capture"])
-def test_a_failure_says_what_failed_with_its_last_lines_its_log_and_its_command(
-    runner: Runner, log: Path, method: str
-) -> None:
+def test_a_failure_has_its_last_lines_its_log_and_its_command(runner: Runner, log: Path, method: str) -> None:
     argv = ["sh", "-c", "seq 100 >&2; exit 3", "a b"]
     with pytest.raises(BuildError) as caught:
         getattr(runner, method)(argv, log=log, what="counting")
@@ -76,7 +74,7 @@ def test_the_command_to_repeat_is_the_command(runner: Runner) -> None:
     assert shlex.split(caught.value.message.split("by hand: ")[1]) == argv
 
 
-def test_a_program_that_a_signal_ended_says_so(runner: Runner) -> None:
+def test_a_program_killed_by_a_signal_is_reported_so(runner: Runner) -> None:
     with pytest.raises(BuildError, match="was killed by signal 15"):
         runner.run(["sh", "-c", "kill -TERM $$"])
 
@@ -88,28 +86,28 @@ def test_a_secret_command_line_is_in_neither_log_nor_message(runner: Runner, log
     assert "  failing" in caught.value.message
 
 
-def test_what_is_captured_is_stdout_and_the_rest_is_in_the_log(runner: Runner, log: Path) -> None:
+def test_capture_returns_stdout_and_logs_stderr(runner: Runner, log: Path) -> None:
     assert runner.capture(["sh", "-c", "echo one; echo two >&2"], log=log) == "one\n"
     assert log.read_text(encoding="utf-8") == "two\n"
 
 
-def test_a_captured_byte_that_is_no_utf8_is_replaced(runner: Runner) -> None:
+def test_a_captured_byte_that_is_not_utf8_is_replaced(runner: Runner) -> None:
     assert runner.capture(["printf", r"a\377b"]) == "a\N{REPLACEMENT CHARACTER}b"
 
 
-def test_a_program_reads_what_it_is_given(runner: Runner) -> None:
+def test_a_program_reads_its_stdin(runner: Runner) -> None:
     assert runner.capture(["cat"], stdin=b"text") == "text"
 
 
-def test_a_program_that_is_given_nothing_reads_nothing(runner: Runner) -> None:
+def test_stdin_is_empty_by_default(runner: Runner) -> None:
     assert runner.capture(["cat"]) == ""
 
 
-def test_a_program_runs_in_the_folder_it_is_told(runner: Runner, tmp_path: Path) -> None:
+def test_a_program_runs_in_the_given_folder(runner: Runner, tmp_path: Path) -> None:
     assert runner.capture(["pwd"], cwd=tmp_path) == f"{tmp_path}\n"
 
 
-def test_a_program_knows_of_the_environment_what_it_may(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_inherits_only_listed_variables(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CFLAGS", "LD_PRELOAD_X", "PYTHONPATH", "https_proxy", "LC_ALL", "SECRET"):
         monkeypatch.setenv(name, "from outside")
     found = dict(line.split("=", 1) for line in runner.capture(["env"], env={"MAKEOPTS": "-j2"}).splitlines())
@@ -120,16 +118,16 @@ def test_a_program_knows_of_the_environment_what_it_may(runner: Runner, monkeypa
     assert not {"CFLAGS", "LD_PRELOAD_X", "PYTHONPATH", "SECRET"} & found.keys()
 
 
-def test_what_a_program_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_variables_override_inherited_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", "/from/outside")
     assert child_environment({"TMPDIR": "/given"})["TMPDIR"] == "/given"
 
 
 @pytest.mark.parametrize("method", ["run", "capture", "foreground"])
-def test_a_program_that_is_not_there_is_the_users_error(method: str, tmp_path: Path) -> None:
+def test_a_missing_program_is_a_user_error(method: str, tmp_path: Path) -> None:
     (tmp_path / "not-executable").touch()
     for name in ("no-such-program", str(tmp_path / "missing"), str(tmp_path / "not-executable")):
-        with pytest.raises(UserError, match=f"^{name}: no such program") as caught:
+        with pytest.raises(UserError, match=f"^{name}: program not found") as caught:
             getattr(Runner(), method)([name, "argument"])
         assert "check-depends" in str(caught.value.hint)
 
@@ -165,7 +163,7 @@ def read_pid(path: Path) -> int:
     pytest.fail(f"{path} was not written")
 
 
-def test_stopping_kills_what_runs_with_its_children_and_lets_nothing_else_begin(runner: Runner, tmp_path: Path) -> None:
+def test_stop_kills_programs_with_their_children_and_prevents_new_ones(runner: Runner, tmp_path: Path) -> None:
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -187,13 +185,13 @@ def test_stopping_kills_what_runs_with_its_children_and_lets_nothing_else_begin(
         runner.run(["true"])
 
 
-def test_stopping_ends_what_was_started_to_run_beside_us(runner: Runner, log: Path) -> None:
+def test_stop_kills_background_programs(runner: Runner, log: Path) -> None:
     process = runner.start(["sleep", "600"], log=log)
     runner.stop()
     assert process.wait(PATIENCE) == -signal.SIGKILL
 
 
-def test_stopping_twice_and_after_the_end_is_fine(runner: Runner, log: Path) -> None:
+def test_stop_may_be_called_twice_and_after_the_end(runner: Runner, log: Path) -> None:
     runner.start(["true"], log=log).wait(PATIENCE)
     runner.run(["true"])
     runner.stop()
@@ -230,6 +228,6 @@ def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path, text: str, lines: i
     assert tail(tmp_path / "log", lines) == last
 
 
-def test_the_tail_of_a_log_that_is_no_utf8_is_readable(tmp_path: Path) -> None:
+def test_the_tail_of_a_log_that_is_not_utf8_is_readable(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"\xff one\n")
     assert tail(tmp_path / "log") == "\N{REPLACEMENT CHARACTER} one"

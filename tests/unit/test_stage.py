@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import archive
+from alchemy.host import files
 from alchemy.stage import Stage
 from tests.unit.fakes import fake_stage
 
@@ -185,7 +185,7 @@ def test_why_names_inputs_that_came_and_went(tmp_path: Path) -> None:
 )
 def test_why_names_the_files_that_have_changed(tmp_path: Path, written: dict[str, str], why: str) -> None:
     def stage() -> Stage:
-        return fake_stage(tmp_path / "store", "identity", inputs={"etc": archive.digest(tmp_path / "etc")})
+        return fake_stage(tmp_path / "store", "identity", inputs={"etc": files.digest(tmp_path / "etc")})
 
     (tmp_path / "etc/init.d").mkdir(parents=True)
     for name in ("motd", "init.d/sshd", "kept"):
@@ -199,7 +199,7 @@ def test_why_names_the_files_that_have_changed(tmp_path: Path, written: dict[str
 def test_why_names_no_file_where_an_older_record_has_none(tmp_path: Path) -> None:
     fake_stage(tmp_path, "identity", inputs={"script": "1"}).make()
     (tmp_path / "file").touch()
-    assert fake_stage(tmp_path, "identity", inputs={"script": archive.digest(tmp_path / "file")}).why() == (
+    assert fake_stage(tmp_path, "identity", inputs={"script": files.digest(tmp_path / "file")}).why() == (
         "changed: script"
     )
 
@@ -224,3 +224,88 @@ def test_a_stage_of_the_same_key_is_found_by_the_next_run(tmp_path: Path) -> Non
     stage = fake_stage(tmp_path, "kernel", inputs={"version": "1"})
     stage.make()
     assert replace(stage, inputs={"version": "1"}).fresh
+
+
+def made_of(store: Path, version: str, content: str) -> Stage:
+    """A stage that is keyed by its version, and known by its content."""
+    stage = fake_stage(store, "system", inputs={"version": version}, build=write(content))
+    return replace(stage, content=lambda folder: (folder / "made").read_text(encoding="utf-8"))
+
+
+def test_what_needs_a_rebuilt_stage_with_the_same_content_stays_fresh(tmp_path: Path) -> None:
+    old = made_of(tmp_path, "1", "gold")
+    old.make()
+    packed = fake_stage(tmp_path, "squashfs", old)
+    packed.make()
+    new = made_of(tmp_path, "2", "gold")
+    again = fake_stage(tmp_path, "squashfs", new)
+    assert (again.fresh, again.why()) == (False, "after system")
+    new.make()
+    assert new.output != old.output
+    assert again.fresh
+
+
+def test_what_needs_a_rebuilt_stage_with_another_content_is_built_again(tmp_path: Path) -> None:
+    old, new = made_of(tmp_path, "1", "gold"), made_of(tmp_path, "2", "lead")
+    for stage in (old, new):
+        stage.make()
+    assert fake_stage(tmp_path, "squashfs", old).key != fake_stage(tmp_path, "squashfs", new).key
+
+
+def test_a_build_gets_the_outputs_of_its_needs_and_nothing_else(tmp_path: Path) -> None:
+    given: dict[str, Path] = {}
+    tools, fresh, stale = (fake_stage(tmp_path, name) for name in ("tools", "fresh", "stale"))
+    for stage in (tools, fresh):
+        stage.make()
+    stage = replace(
+        fake_stage(tmp_path, "kernel", inputs={"version": "1"}),
+        needs={"chroot": tools},
+        optional={"fresh": fresh, "stale": stale},
+        build=lambda _, inputs: given.update(inputs),
+    )
+    stage.make()
+    assert given == {"chroot": tools.output, "fresh": fresh.output}
+
+
+def test_an_optional_stage_is_in_no_key(tmp_path: Path) -> None:
+    stage = fake_stage(tmp_path, "system")
+    assert replace(stage, optional={"tools": fake_stage(tmp_path, "tools")}).key == stage.key
+
+
+@pytest.mark.parametrize(
+    ("inputs", "extended"),
+    [
+        ({"packages.core": "1", "etc": "1"}, True),
+        ({"packages.core": "2", "packages.more": "1", "etc": "1"}, True),
+        ({"packages.core": "1", "etc": "2"}, False),
+    ],
+)
+def test_a_stage_that_extends_gets_an_output_that_differs_in_nothing_else(
+    tmp_path: Path, inputs: dict[str, str], extended: bool
+) -> None:
+    earlier = fake_stage(tmp_path, "system", inputs=inputs)
+    earlier.make()
+    given: dict[str, Path] = {}
+    stage = fake_stage(tmp_path, "system", inputs={"packages.core": "3", "etc": "1"})
+    replace(stage, extends="packages.", build=lambda _, handed: given.update(handed)).make()
+    assert given == ({"earlier": earlier.output} if extended else {})
+
+
+def test_the_code_is_part_of_the_key_and_why_names_the_module(tmp_path: Path) -> None:
+    def stage(text: str) -> Stage:
+        code = files.Digest(text * 64)
+        code.files = {"alchemy.parts.layer": text, "alchemy.run": "same"}
+        return replace(fake_stage(tmp_path, "identity"), code=code)
+
+    stage("1").make()
+    assert stage("1").fresh
+    assert stage("2").why() == "changed: code (alchemy.parts.layer)"
+
+
+def test_a_record_of_an_older_version_is_read(tmp_path: Path) -> None:
+    stage = fake_stage(tmp_path, "kernel", inputs={"version": "1", "script": "2"})
+    stage.make()
+    old = {"inputs": {"version": "1", "tools": "key"}, "files": {}, "seconds": 1.5}
+    (stage.output / "stage.json").write_text(json.dumps(old), encoding="utf-8")
+    assert stage.seconds == 1.5
+    assert fake_stage(tmp_path, "kernel", inputs={"version": "1"}).why() == "changed: tools"

@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from alchemy import portage
+from alchemy.portage import settings
 from tests import repository, tools
-from tests.tools import table
 
 SETS = [path.name.removeprefix("packages.") for path in repository.SETS]
 
@@ -31,7 +30,7 @@ ASKED = {
 
 
 def atoms(name: str) -> list[str]:
-    return portage.read_set(repository.ROOT / f"packages/packages.{name}")
+    return settings.read_set(repository.ROOT / f"packages/packages.{name}")
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -61,15 +60,3 @@ def test_a_tool_is_run_or_tested_elsewhere_or_missing(tool: tools.Tool) -> None:
 def test_whatever_was_asked_for_is_listed(name: str) -> None:
     listed = {re.split("[/:]", tool.atom)[1] for other in SETS for tool in tools.read(other)}
     assert set(ASKED[name].split()) - listed == set()
-
-
-@pytest.mark.usefixtures("real_processes")
-def test_the_tables_of_the_readme_agree_with_sets_ebuilds_and_tools() -> None:
-    written = table.written(table.README.read_text(encoding="utf-8"))
-    assert written == table.tables(table.sizes(written)), table.__doc__
-
-
-def test_the_tables_of_the_readme_have_the_size_of_each_package_of_core() -> None:
-    sizes = table.sizes(table.written(table.README.read_text(encoding="utf-8")))
-    for atom in atoms("core"):
-        assert re.fullmatch(r"\d+\.\d [KM]B", sizes[atom]), atom

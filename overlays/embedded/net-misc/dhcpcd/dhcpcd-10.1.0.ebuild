@@ -16,11 +16,13 @@ LICENSE="BSD-2 ISC MIT"
 SLOT="0"
 KEYWORDS="amd64"
 
+PATCHES=( "${FILESDIR}/${P}-seccomp-glibc-2.41.patch" )
+
 src_configure() {
 	tc-export CC
 	econf --sysconfdir="${EPREFIX}/etc" --libexecdir="${EPREFIX}/usr/$(get_libdir)/dhcpcd" \
 		--rundir="${EPREFIX}/run/dhcpcd" --dbdir="${EPREFIX}/var/lib/dhcpcd" \
-		--disable-auth --disable-privsep --disable-seccomp --disable-static \
+		--disable-auth --enable-privsep --privsepuser=dhcpcd --enable-seccomp --disable-static \
 		--without-openssl --without-udev --with-hooks=ntp
 }
 

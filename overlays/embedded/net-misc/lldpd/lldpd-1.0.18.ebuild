@@ -20,7 +20,8 @@ IUSE="+xml"
 DEPEND="
 	dev-libs/libevent:=
 	sys-libs/libcap
-	xml? ( dev-libs/libxml2:2 )
+	sys-libs/libseccomp
+	xml? ( dev-libs/libxml2:2= )
 "
 RDEPEND="${DEPEND}"
 
@@ -28,7 +29,7 @@ src_configure() {
 	# without libbsd its configure forgets to look for pkg-config
 	tc-export PKG_CONFIG
 	econf --disable-static --disable-dtrace --disable-json0 --disable-doxygen-doc \
-		--with-embedded-libevent=no --without-libbsd --without-readline --without-seccomp --without-snmp \
+		--with-embedded-libevent=no --without-libbsd --without-readline --with-seccomp --without-snmp \
 		$(use_with xml) --with-systemdsystemunitdir=no --with-sysusersdir=no --with-apparmordir=no \
 		--with-privsep-user=lldpd --with-privsep-group=lldpd --with-privsep-chroot=/run/lldpd \
 		--with-lldpd-ctl-socket=/run/lldpd.socket --with-lldpd-pid-file=/run/lldpd.pid

@@ -1,0 +1,1 @@
+"""The output formats: each writes files of bin/ from the parts of a bundle."""

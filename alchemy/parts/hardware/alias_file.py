@@ -1,0 +1,36 @@
+"""Writes the modules.alias of a kernel: what its drivers match, their Kconfig symbols, and the firmware they load.
+
+It has kmod's lines `alias ALIAS DRIVER`, and before them comments of ours: `# kernel RELEASE`, `# driver DRIVER SYMBOL`
+for each built-in driver, and `# firmware DRIVER FILE`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+# its name in the output of the kernel, and in bin/
+NAME = "modules.alias"
+
+
+def text(release: str, aliases: Iterable[tuple[str, str]], symbols: Mapping[str, str], modinfo: bytes) -> str:
+    """Returns the modules.alias of a kernel, from its (alias, driver), its drivers' symbols, and the firmware that its
+    modules.builtin.modinfo names."""
+    found = sorted(set(aliases))
+    drivers = {driver for _, driver in found}
+    firmware = sorted(set(_firmware(modinfo)))
+    return "".join(
+        [
+            f"# kernel {release}\n",
+            *(f"# driver {driver} {symbol}\n" for driver, symbol in sorted(symbols.items())),
+            *(f"# firmware {driver} {name}\n" for driver, name in firmware if driver in drivers),
+            *(f"alias {alias} {driver}\n" for alias, driver in found),
+        ]
+    )
+
+
+def _firmware(modinfo: bytes) -> Iterator[tuple[str, str]]:
+    for entry in modinfo.decode(errors="replace").split("\0"):
+        driver, found, name = entry.partition(".firmware=")
+        if found and not re.search(r"\s", name):
+            yield driver, name

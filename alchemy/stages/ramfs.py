@@ -1,0 +1,89 @@
+"""The ramfs: cpio archives one after the other, of the preliminary init, of the firmware, and of the layers.
+
+The kernel unpacks concatenated archives, each compressed or not (its Documentation/driver-api/early-userspace/
+buffer-format.rst). The layers are compressed already and stay as they are: a change of the init repacks a megabyte.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from alchemy.context import Context
+from alchemy.host import files
+from alchemy.host.rooted import Rooted
+from alchemy.parts import firmware
+from alchemy.stage import Inputs, Pins, Stage, needed
+from alchemy.stages import outputs
+
+NAME = "ramfs"
+
+# the files of chroot/ that are the preliminary init, and the script that packs them
+_EARLY = ("init", "early")
+_PACK = "pack-ramfs.sh"
+
+# the squashfs of each layer, by the stage that makes it
+_LAYERS = {"system-squashfs": outputs.SYSTEM_SQUASHFS, "identity-squashfs": outputs.IDENTITY_SQUASHFS}
+
+# The kernel's xz decoder knows CRC32 only.
+_COMPRESSION = {"xz": "xz --check=crc32 --lzma2=preset=6e", "zstd": "zstd -19"}
+
+
+def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
+    """Declares the stage that makes the ramfs, the list of the firmware in it, and the bytes that it unpacks to.
+
+    It needs the kernel, whose drivers name the firmware.
+    """
+    return Stage(
+        name=NAME,
+        store=context.cache / "stages",
+        inputs={
+            **{f"chroot/{name}": files.digest(context.root / "chroot" / name) for name in (*_EARLY, _PACK)},
+            "compression": context.config.compression,
+            "firmware": " ".join(context.config.firmware),
+            "epoch": str(context.epoch),
+        },
+        needs=needed(made, "system", "kernel", *_LAYERS, "tools"),
+        build=lambda output, inputs: _build(context, output, inputs),
+        cheap=True,
+    )
+
+
+def _build(context: Context, output: Path, inputs: Inputs) -> None:
+    early = output / "early"
+    early.mkdir()
+    for name in _EARLY:
+        files.merge(context.root / "chroot" / name, early / name)
+    Rooted(inputs["system"] / outputs.ROOT).copy_out("usr/bin/busybox", early / "busybox")
+    chosen = output / "firmware"
+    chosen.mkdir()
+    _choose_firmware(context, inputs, chosen, output / outputs.FIRMWARE_LIST)
+    layers = {squashfs: inputs[name] / squashfs for name, squashfs in _LAYERS.items()}
+    packing = dataclasses.replace(
+        outputs.tools(inputs["tools"]),
+        ro_binds={
+            f"/mnt/{_PACK}": context.root / "chroot" / _PACK,
+            "/mnt/early": early,
+            "/mnt/firmware": chosen,
+            **{f"/mnt/system/{name}": path for name, path in layers.items()},
+        },
+        binds={"/mnt/out": output},
+        # the archive has /dev/console
+        capabilities=("DAC_OVERRIDE", "MKNOD"),
+    )
+    command = ["bash", f"/mnt/{_PACK}", _COMPRESSION[context.config.compression], str(context.epoch)]
+    with context.log.step("ramfs: packing"):
+        context.runner.run(packing.argv(command), log=context.logfile(NAME), what=f"chroot/{_PACK}")
+    unpacked = sum(map(files.size, [early, chosen, *layers.values()]))
+    (output / outputs.UNPACKED).write_text(f"{unpacked}\n", encoding="ascii")
+    files.remove(early)
+    files.remove(chosen)
+
+
+def _choose_firmware(context: Context, inputs: Inputs, target: Path, listing: Path) -> None:
+    configured = context.config.firmware
+    patterns = configured or firmware.asked_for(inputs["kernel"] / outputs.MODINFO)
+    source = inputs["system"] / outputs.FIRMWARE
+    copied, missing = firmware.copy(source, patterns, target, required=bool(configured))
+    files.write_json(listing, {"files": copied, "missing": missing, "size": files.size(target)})

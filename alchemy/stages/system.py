@@ -1,0 +1,194 @@
+"""The system: every package of the sets is built in the chroot, then installed into the root tree from its binpkg."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alchemy.context import Context
+from alchemy.errors import BuildError
+from alchemy.host import files
+from alchemy.host.chroot import Chroot
+from alchemy.host.rooted import Rooted
+from alchemy.parts import rootdigest
+from alchemy.portage import binpkgs, buildroot, increment, profile, repositories, runtime, scripts, settings, soundness
+from alchemy.portage.repositories import Repositories
+from alchemy.stage import EARLIER, Inputs, Pins, Stage, needed
+from alchemy.stages import outputs
+
+NAME = "system"
+
+_SET_PREFIX = "packages."
+
+_INTO_IMAGE = ["--root=/image", "--sysroot=/", "--config-root=/", "--usepkgonly", "--binpkg-respect-use=y"]
+
+# What packages install for compiling and reading: a node in RAM has no use for it.
+_INSTALL_MASK = (
+    "/usr/include", "/usr/src", "*.a", "*.la",
+    "/usr/lib*/pkgconfig", "/usr/share/pkgconfig", "/usr/lib*/cmake", "/usr/share/cmake", "/usr/share/aclocal",
+    "/usr/share/man", "/usr/share/doc", "/usr/share/info", "/usr/share/gtk-doc", "/usr/share/locale",
+    "/usr/share/bash-completion", "/usr/share/zsh", "/usr/share/fish", "/usr/lib/systemd",
+)  # fmt: skip
+
+# What Portage itself leaves in the root tree, and ldconfig's cache of inodes. The manifest says what is installed.
+_TRACES = ("var/lib/portage", "var/cache/edb", "var/log/portage", "var/log/emerge.log", "var/tmp/portage",
+           "etc/portage", "etc/.updated", "tmp/portage", "var/cache/ldconfig")  # fmt: skip
+
+
+def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
+    """Declares the stage that makes the root tree, and the list of the packages in it.
+
+    The tools save time where they are there, and change nothing. What needs the system is keyed by its content.
+    """
+    sets = [context.root / "packages" / f"{_SET_PREFIX}{name}" for name in context.config.packages]
+    trees = [name for name in repositories.TREES if name in made]
+    return Stage(
+        name=NAME,
+        store=context.cache / "stages",
+        inputs={
+            **{path.name: files.digest(path) for path in sets},
+            **{f"overlays/{name}": files.digest(path) for name, path in repositories.local(context).items()},
+            **{name: files.digest(context.root / name) for name in ("etc/portage", *buildroot.SCRIPTS)},
+            "accept_licenses": " ".join(context.config.accept_licenses),
+            "keep_scripts": str(context.config.keep_scripts),
+            "profile": " ".join(context.config.profile),
+            "binhosts": " ".join(context.config.binhosts),
+        },
+        needs=needed(made, "stage3", *trees),
+        optional=needed(made, "tools"),
+        extends=_SET_PREFIX,
+        content=_content,
+        build=lambda output, inputs: _build(context, trees, output, inputs),
+        progress=settings.PROGRESS,
+    )
+
+
+def folder(context: Context) -> Path:
+    """Returns the folder of the build chroot."""
+    return context.work / "chroot"
+
+
+def _content(output: Path) -> str:
+    """Returns the digest of all that goes into an image: Portage's database does not, and has times in it."""
+    return rootdigest.digest(output, without=(outputs.DATABASE,))
+
+
+def _build(context: Context, trees: list[str], output: Path, inputs: Inputs) -> None:
+    sets = buildroot.read_sets(context, context.config.packages)
+    available = repositories.collect(context, {name: inputs[name] for name in trees})
+    root = output / outputs.ROOT
+    root.mkdir()
+    extended = _extend(context, inputs, available, sets, root)
+    if not extended:
+        inside, kept = buildroot.prepare(context, inputs["stage3"], folder(context), available, sets, NAME)
+        stage3s = binpkgs.installed(inside.root)
+        buildroot.build(context, inside, kept, sets, NAME)
+        into = _into(root, binpkgs.as_installed(context, inside, kept, stage3s, context.logfile(NAME)))
+        _install(context, into, ["sys-apps/baselayout", "@alchemy"])
+        if context.config.keep_scripts:
+            _install_interpreters(context, into, root)
+    packages = settings.with_sources(settings.installed(root), available.paths)
+    files.write_json(output / outputs.PACKAGES, [package.as_json() for package in packages])
+    earlier = _about(inputs[EARLIER]) if extended else None
+    files.write_json(output / outputs.ABOUT, _complete(context, root, earlier))
+    with context.log.step("system: checking libraries, interpreters and owners"):
+        soundness.check(root, None if extended else folder(context))
+    made = Rooted(root)
+    for trace in _TRACES:
+        made.remove(trace)
+    made.move_out("var/db/pkg", output / outputs.DATABASE)
+    _set_firmware_aside(made, output)
+
+
+def _extend(
+    context: Context, inputs: Inputs, available: Repositories, sets: Mapping[str, Sequence[str]], image: Path
+) -> bool:
+    """Fills the root tree from an earlier one, with the packages that it lacks; returns whether that was possible."""
+    if EARLIER not in inputs or "tools" not in inputs or context.config.keep_scripts:
+        return False
+    earlier = inputs[EARLIER]
+    parts = {
+        earlier / outputs.ROOT: Path(),
+        earlier / outputs.DATABASE: Path("var/db/pkg"),
+        earlier / outputs.FIRMWARE: Path("lib/firmware"),
+    }
+    root, unpacked = context.work / "increment", outputs.tools(inputs["tools"]).root
+    borrowed = buildroot.borrow(context, inputs["stage3"], unpacked, root, available, sets, NAME)
+    atoms = ["sys-apps/baselayout", "@alchemy"]
+    added = increment.add(context, _into(image, borrowed), parts, image, atoms, _INTO_IMAGE)
+    files.remove(root)
+    now_run = (script for script in _about(earlier)["left_out"] if scripts.find(Rooted(image), script["interpreter"]))
+    if added and (any(now_run) or any(soundness.missing_libraries(image))):
+        # an image that is installed from the start has these scripts, or another library of the compiler
+        for path in image.iterdir():
+            files.remove(path)
+        return False
+    return added
+
+
+def _about(output: Path) -> dict[str, Any]:
+    """Reads what the manifest says of an earlier system."""
+    about: dict[str, Any] = json.loads((output / outputs.ABOUT).read_text(encoding="utf-8"))
+    return about
+
+
+def _into(image: Path, inside: Chroot) -> Chroot:
+    """Returns the chroot that installs into the root tree."""
+    return dataclasses.replace(
+        inside, binds={**inside.binds, "/image": image}, env={**inside.env, "INSTALL_MASK": " ".join(_INSTALL_MASK)}
+    )
+
+
+def _install(context: Context, into: Chroot, atoms: Sequence[str]) -> None:
+    with context.log.step("system: installing into the root tree"):
+        for atom in atoms:
+            buildroot.emerge(context, into, [*_INTO_IMAGE, atom], context.logfile(NAME))
+
+
+def _install_interpreters(context: Context, into: Chroot, root: Path) -> None:
+    """Installs the packages of the build chroot that own the interpreters of the scripts in the root tree.
+
+    Raises BuildError for an interpreter that no package brings.
+    """
+    tried: set[str] = set()
+    while lacking := scripts.without_interpreter(root):
+        owners = scripts.owners(into.root, {script.interpreter for script in lacking})
+        for script in lacking:
+            if owners.get(script.interpreter, "") in {"", *tried}:
+                raise BuildError(
+                    f"{script.path}: no package of the build chroot brings its interpreter {script.interpreter}",
+                    hint="keep_scripts: false leaves such scripts out; or add the interpreter to a set",
+                )
+        tried |= set(owners.values())
+        _install(context, into, [f"={package}" for package in sorted(set(owners.values()))])
+
+
+def _complete(context: Context, root: Path, earlier: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Gives the root tree the libraries of the compiler that it lacks, and takes the scripts that cannot run; returns
+    what the manifest says of both, and of the profile.
+
+    `earlier` is that of the system which was extended.
+    """
+    chroot = folder(context)
+    libraries = runtime.add(root, chroot) if earlier is None else earlier["compiler_libraries"]
+    gone = [script.as_json() for script in scripts.leave_out(root)]
+    left_out = sorted([*gone, *(earlier["left_out"] if earlier else [])], key=lambda script: script["path"])
+    if left_out:
+        interpreters = ", ".join(sorted({script["interpreter"] for script in left_out}))
+        context.log.info(
+            f"system: {len(left_out)} scripts left out, for want of {interpreters} (manifest.json lists them; "
+            "keep_scripts: true brings the interpreters)"
+        )
+    used = profile.current(chroot) if earlier is None else earlier["profile"]
+    return {"profile": used, "compiler_libraries": libraries, "left_out": left_out}
+
+
+def _set_firmware_aside(image: Rooted, output: Path) -> None:
+    """Moves the firmware out of the root tree: the ramfs takes of it what the kernel asks for."""
+    (output / outputs.FIRMWARE).mkdir()
+    for folder in ("usr/lib/firmware", "lib/firmware"):
+        if image.is_dir(folder):
+            image.move_out(folder, output / outputs.FIRMWARE)

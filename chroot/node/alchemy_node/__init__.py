@@ -1,0 +1,1 @@
+"""Alchemy's programs for the node: inventory, intake, burn-in. Python's standard library only."""

@@ -1,0 +1,201 @@
+"""Find evidence of broken hardware in what the kernel says, and in the events that it traces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alchemy_node.burnin.activity import Finding, Kind
+from alchemy_node.burnin.parts import Part, Parts
+from alchemy_node.text import printable
+
+# What a burn-in makes itself, and what no disk is behind.
+_VIRTUAL_DISK = re.compile(r"(?:loop|dm-|ram|zram|nbd|sr|fd|md)\d")
+
+# Intel SDM volume 3, machine-check architecture: MCi_STATUS bit 61 is UC, bits 15:0 are the MCA error code.
+_UNCORRECTED = 1 << 61
+
+
+# an error whose part a better source may name
+UNNAMED = "hardware-error"
+
+Judge = Callable[[re.Match[str], Parts], Finding | None]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A line of the kernel, and what it means. `limit` is the profile's limit that tolerates so many of them."""
+
+    regex: re.Pattern[str]
+    judge: Judge
+    limit: str | None = None
+
+
+def judge(line: str, parts: Parts) -> tuple[Finding, str | None] | None:
+    """Returns what a line means, and the limit that tolerates it; None for a line that means nothing."""
+    for pattern in PATTERNS:
+        found = pattern.regex.search(line)
+        if found is not None:
+            finding = pattern.judge(found, parts)
+            if finding is None:
+                return None
+            # nothing tolerates an uncorrected error
+            return finding, None if finding.verdict == "dimm-ue" else pattern.limit
+    return None
+
+
+def parse_kmsg(record: bytes) -> str:
+    """Returns the message of a record of /dev/kmsg: `6,339,5140900,-;message`, its dictionary left out."""
+    return printable(record.decode(errors="replace").partition(";")[2].partition("\n")[0], 512)
+
+
+def _machine_check(found: re.Match[str], parts: Parts) -> Finding:
+    status = int(found["status"], 16)
+    uncorrected = bool(status & _UNCORRECTED)
+    word = "uncorrected" if uncorrected else "corrected"
+    code = status & 0xFFFF
+    said = f"in bank {found['bank']} (status {found['status']})"
+    # 0000 0000 1MMM CCCC: the memory controller
+    if code & 0xFF80 == 0x0080:
+        part = parts.dimm("")
+        return Finding(
+            Kind.FAIL, "dimm-ue" if uncorrected else "dimm-ce", f"replace {part}: {word} memory error {said}", part
+        )
+    cpus = parts.all("cpu")
+    part = cpus[0] if len(cpus) == 1 else Part(f"the CPU with core {found['cpu']}")
+    return Finding(Kind.FAIL, "machine-check", f"replace {part}: {word} machine check {said}", part)
+
+
+def _memory_event(found: re.Match[str], parts: Parts) -> Finding:
+    part = parts.dimm(found["label"].strip())
+    uncorrected = not found["type"].lower().startswith(("corrected", "ce"))
+    verdict, word = ("dimm-ue", "uncorrected") if uncorrected else ("dimm-ce", "corrected")
+    return Finding(Kind.FAIL, verdict, f"{word} memory error: replace {part}", part)
+
+
+def _disk(verdict: str, text: str) -> Judge:
+    def judge_disk(found: re.Match[str], parts: Parts) -> Finding | None:
+        name = found["disk"]
+        if _VIRTUAL_DISK.match(name):
+            return None
+        part = parts.find("disk", name)
+        return Finding(Kind.FAIL, verdict, f'replace {part}: {text} ("{found[0]}")', part)
+
+    return judge_disk
+
+
+def _part(kind: Kind, verdict: str, text: str, its: str) -> Judge:
+    """Returns a judge whose part has the name that the group `name` holds, if there is that group."""
+
+    def judge_part(found: re.Match[str], parts: Parts) -> Finding:
+        part = parts.find(its, found.groupdict().get("name") or "")
+        return Finding(kind, verdict, f'{text} on {part}: "{found[0]}"', part)
+
+    return judge_part
+
+
+def _plain(kind: Kind, verdict: str, text: str) -> Judge:
+    return lambda found, parts: Finding(kind, verdict, f'{text}: "{found[0]}"')
+
+
+_BDF = r"(?P<name>[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"
+
+_TOO_HOT = "a CPU is too hot: check its heat sink, the fans and the inlet temperature"
+
+# (regular expression, judge, the limit of the profile that tolerates it); the first that matches counts. Words of
+# mm/oom_kill.c, arch/x86/kernel/cpu/mce, include/ras/ras_event.h, drivers/edac, drivers/pci/pcie/aer.c, block/,
+# drivers/ata, drivers/nvme, net/sched/sch_generic.c, kernel/watchdog.c, kernel/hung_task.c.
+_TABLE: tuple[tuple[str, Judge, str | None], ...] = (
+    (
+        r"(?:Memory cgroup out of memory|Out of memory(?: \([a-z_]+\))?): Killed process \d+ \([^)]{1,32}\)",
+        _plain(Kind.ERROR, "out-of-memory", "memory ran out"),
+        None,
+    ),
+    (
+        r"mce_record: CPU: (?P<cpu>\d+), .*?MC(?P<bank>\d+): (?P<status>[0-9a-f]{1,16}),",
+        _machine_check,
+        "machine_checks",
+    ),
+    (
+        r"\[Hardware Error\]: CPU (?P<cpu>\d+): Machine Check(?: Exception)?: \S+ "
+        r"Bank (?P<bank>\d+): (?P<status>[0-9a-f]{1,16})",
+        _machine_check,
+        "machine_checks",
+    ),
+    (r"mc_event: \d+ (?P<type>\w+) errors?:.*? on (?P<label>.+?) \(mc:", _memory_event, "memory_corrected"),
+    (
+        r"EDAC MC\d+: \d+ (?P<type>CE|UE) .*? on (?P<label>.+?) \((?:channel|csrow|mc)",
+        _memory_event,
+        "memory_corrected",
+    ),
+    (
+        r"Memory failure: 0x[0-9a-f]+: .{1,80}",
+        _plain(Kind.FAIL, "dimm-ue", "the kernel took away a page of broken memory"),
+        None,
+    ),
+    (
+        rf"aer_event: {_BDF} PCIe Bus Error: severity=(?:Uncorrected|Fatal|Non-Fatal).{{0,80}}",
+        _part(Kind.FAIL, "pcie-uncorrected", "uncorrected PCIe error", "pci"),
+        None,
+    ),
+    (
+        rf"Uncorrect(?:ed|able) \((?:Non-)?Fatal\) error (?:message )?received: (?:from )?{_BDF}",
+        _part(Kind.FAIL, "pcie-uncorrected", "uncorrected PCIe error", "pci"),
+        None,
+    ),
+    (
+        r"(?P<disk>nvme\d+): (?:controller is down|Device not ready|I/O (?:tag )?\d+.{0,40} timeout"
+        r"|Removing after probe failure|Disabling device after reset failure)",
+        _disk("disk-timeout", "it does not answer"),
+        None,
+    ),
+    (
+        r"(?:I/O error|critical (?:medium|target|nexus) error), dev (?P<disk>[a-z]+[a-z0-9-]*), sector \d+",
+        _disk("disk-io-error", "I/O error"),
+        None,
+    ),
+    (
+        r"\[(?P<disk>sd[a-z]+)\] .*(?:Medium access timeout|Sense Key : (?:Medium|Hardware) Error)",
+        _disk("disk-io-error", "medium or hardware error"),
+        None,
+    ),
+    (
+        r"\bata(?P<name>\d+)(?:\.\d+)?: (?:exception Emask|failed command|hard resetting link|SATA link down"
+        r"|softreset failed|COMRESET failed).{0,60}",
+        _part(Kind.FAIL, "ata-error", "its disk or its link fails", "ata port"),
+        None,
+    ),
+    (
+        r"NETDEV WATCHDOG: (?P<name>\S+) \([^)]*\): transmit queue \d+ timed out",
+        _part(Kind.FAIL, "nic-hung", "a transmit queue hung", "nic"),
+        None,
+    ),
+    (
+        r"CPU\d+: (?:Core|Package) temperature(?:/speed)? (?:is )?above threshold",
+        _plain(Kind.FAIL, "throttled", _TOO_HOT),
+        "throttling",
+    ),
+    (
+        r"BUG: (?:soft|hard) lockup - CPU#\d+ stuck for \d+s|Watchdog detected hard LOCKUP on cpu \d+",
+        _plain(Kind.FAIL, "cpu-lockup", "a CPU hung"),
+        "kernel_stalls",
+    ),
+    (
+        r"rcu: INFO: rcu_\w+ (?:self-)?detected (?:expedited )?stalls?",
+        _plain(Kind.FAIL, "cpu-stall", "a CPU stalled"),
+        "kernel_stalls",
+    ),
+    (
+        r"INFO: task \S{1,40}:\d+ blocked for more than \d+ seconds",
+        _plain(Kind.FAIL, "task-hung", "a task hung in the kernel"),
+        "kernel_stalls",
+    ),
+    (
+        r"APEI Generic Hardware Error Source|Machine check events logged|\[Hardware Error\]: event severity: \w+",
+        _plain(Kind.FAIL, UNNAMED, "the firmware or a CPU reported a hardware error"),
+        "machine_checks",
+    ),
+)
+
+PATTERNS = tuple(Pattern(re.compile(regex), judge, limit) for regex, judge, limit in _TABLE)

@@ -1,0 +1,102 @@
+"""The command line of alchemy-burnin, and the profile that it means."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alchemy_node import web
+from alchemy_node.burnin import profile
+from alchemy_node.burnin.profile import STEPS, WATCHES, Profile, ProfileError
+
+_MOST = 65537
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for. `arguments` say the same again, for a run that goes on after a reset."""
+
+    profile: str = "short"
+    sha256: str = ""
+    time: str = ""
+    scale: str = "1"
+    disks: str = "read"
+    only: tuple[str, ...] = ()
+    resume: bool = False
+    self_test: bool = False
+    plan: bool = False
+    boot: bool = False
+    journal: str = ""
+    arguments: tuple[str, ...] = ()
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Parses the command line; ends the program with 2 for one that is invalid."""
+    found = _parser().parse_args(arguments)
+    only = tuple(name for name in found.only.split(",") if name)
+    return Options(
+        found.profile, found.profile_sha256, found.time, found.scale, found.disks, only, found.resume, found.self_test,
+        found.plan, found.boot, found.journal,
+        tuple(argument for argument in arguments if argument not in {"--resume", "--boot"}),
+    )  # fmt: skip
+
+
+def choose(options: Options) -> Profile:
+    """Returns the profile that the options mean. Raises ProfileError."""
+    chosen = _load(options.profile, options.sha256)
+    if options.time:
+        chosen = replace(chosen, seconds=profile.seconds(options.time))
+    chosen = chosen.scaled(profile.factor(options.scale))
+    return chosen.only(options.only) if options.only else chosen
+
+
+def _load(name: str, sha256: str) -> Profile:
+    if web.is_url(name):
+        try:
+            return profile.parse(web.fetch(name, sha256=sha256, limit=_MOST), web.shown(name))
+        except web.WebError as error:
+            raise ProfileError(f"profile {error}") from error
+    if sha256:
+        raise ProfileError(f"--profile-sha256: needs a profile by URL (got {name})")
+    if "/" not in name and not name.endswith(".toml"):
+        return profile.load(name)
+    try:
+        with Path(name).open("rb") as file:
+            return profile.parse(file.read(_MOST), name)
+    except OSError as error:
+        raise ProfileError(f"profile {name}: cannot be read ({error.strerror})") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="alchemy-burnin",
+        allow_abbrev=False,
+        description="Puts this machine under load, watches it for errors, and names the part to replace.",
+        epilog="Exit status: 0 pass, 1 fail: replace what it names, 2 the command line, 3 error: nothing was proven. "
+        "`alchemy-burnin status` says how a run goes.",
+    )
+    add = parser.add_argument
+    add(
+        "--profile",
+        default="short",
+        metavar="P",
+        help=f"{', '.join(profile.BUILT_IN)}, or a TOML file or its URL (short)",
+    )
+    add("--profile-sha256", default="", metavar="HEX", help="the SHA-256 that a profile by URL must have")
+    add("--time", default="", metavar="T", help="how long, such as 90m, 2h or 1d12h (as the profile says)")
+    add("--scale", default="1", metavar="F", help="multiplies all times: 0.01 tries the profile out")
+    add(
+        "--disks",
+        default="read",
+        metavar="WHICH",
+        help="read: writes nothing; blank: writes blank disks; or SERIAL,...",
+    )
+    add("--only", default="", metavar="STEP,...", help=f"only these of {', '.join(STEPS + WATCHES)}")
+    add("--resume", action="store_true", help="goes on with the run that has no end")
+    add("--self-test", action="store_true", help="injects a fault into each step, and demands that it fails")
+    add("--plan", action="store_true", help="prints what would be done, and ends")
+    add("--journal", default="", metavar="URL", help="a folder that takes PUT, for the lines (the rack service)")
+    add("--boot", action="store_true", help="shows the run on every console, and goes on with one without an end")
+    return parser

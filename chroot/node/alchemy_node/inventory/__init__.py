@@ -1,0 +1,1 @@
+"""What a machine is: collectors, one a subject, and the document that they make (schema.json)."""
