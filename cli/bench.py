@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from invoke.context import Context
 from invoke.tasks import task
 
@@ -29,3 +31,22 @@ def rebuild(_: Context, fresh: bool = False) -> None:
 def bench_boot(_: Context, memory: int = 256) -> None:
     """Measure boots over PXE, without PXE, and with one of two links up: seconds to the hand-over, as JSON."""
     print(as_json(bench.boot(checked(), memory)))
+
+
+@task(
+    name="rack",
+    help={
+        "nodes": "simulated nodes (default: 2000)",
+        "seconds": "the time within which they boot (default: 600)",
+        "records": "nodes that are known already (default: 10000)",
+        "image": "folder like bin/ (default: bin)",
+    },
+)
+@command
+def bench_rack(_: Context, nodes: int = 2000, seconds: int = 600, records: int = 10_000, image: str = "bin") -> None:
+    """Measure the rack service under the load of many nodes and an operator, and nginx, as JSON. Needs root."""
+    # only this task needs the rack's packages
+    from alchemy.rack.bench import measure
+
+    load = measure.Load(nodes, seconds, records)
+    print(as_json(measure.measure(load, Path(image).absolute())))

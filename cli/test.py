@@ -36,11 +36,18 @@ def boot(_: Context, k: str = "") -> None:
     _pytest(k, *_BY_FILE, "tests/boot")
 
 
+@task(help=_K)
+@command
+def rack(_: Context, k: str = "") -> None:
+    """Serve a rack in network namespaces: real servers, crafted packets, machines in QEMU. Needs root."""
+    _pytest(k, *_BY_FILE, "-m", "exhaustive or not exhaustive", "tests/rack")
+
+
 @task(name="all", help=_K)
 @command
 def test_all(_: Context, k: str = "") -> None:
-    """Run unit, integration and boot tests, a worker a core, and print the slowest. Needs root."""
-    _pytest(k, *_BY_FILE, "--durations=40", "tests/unit", "tests/integration", "tests/boot")
+    """Run unit, integration, boot and rack tests, a worker a core, and print the slowest. Needs root."""
+    _pytest(k, *_BY_FILE, "--durations=40", "tests/unit", "tests/integration", "tests/boot", "tests/rack")
 
 
 @task(help=_K)
@@ -54,7 +61,7 @@ def packages(_: Context, k: str = "") -> None:
 @command
 def exhaustive(_: Context, k: str = "") -> None:
     """Run the tests marked `exhaustive`: the rows of long tables that the other tasks leave out. Needs root."""
-    _pytest(k, *_BY_FILE, "-m", "exhaustive", "tests/unit", "tests/integration", "tests/boot")
+    _pytest(k, *_BY_FILE, "-m", "exhaustive", "tests/unit", "tests/integration", "tests/boot", "tests/rack")
 
 
 def _selection(expression: str) -> list[str]:

@@ -74,5 +74,7 @@ def test_a_package_itself_holds_nothing(module: str) -> None:
     assert (PACKAGE / module).read_text(encoding="utf-8").count("\n") <= 1
 
 
-def test_the_package_holds_nothing_but_modules() -> None:
-    assert [path.name for path in PACKAGE.rglob("*") if path.suffix not in (".py", ".pyc", "")] == []
+def test_the_package_holds_nothing_but_modules_and_what_the_rack_renders() -> None:
+    rendered = ("rack/serving/templates", "rack/pages/templates", "rack/pages/static")
+    others = [path for path in PACKAGE.rglob("*") if path.suffix not in (".py", ".pyc", "")]
+    assert [path.name for path in others if path.parent.relative_to(PACKAGE).as_posix() not in rendered] == []

@@ -20,6 +20,7 @@ from invoke.exceptions import Exit
 from alchemy.commands.help import overview
 from alchemy.config.model import Config
 from alchemy.errors import BuildError, UserError, VerificationError
+from alchemy.rack.records.database import Records, default_url
 from cli import build, command, program
 from cli.program import Program
 from tests import repository
@@ -42,6 +43,7 @@ TASKS = {
     "util.shell",
     "util.clean",
     "boot.qemu",
+    "boot.serve",
     "burnin.report",
     "docs.update",
     "ebuild.bump",
@@ -61,12 +63,14 @@ TASKS = {
     "test.unit",
     "test.integration",
     "test.boot",
+    "test.rack",
     "test.all",
     "test.packages",
     "test.exhaustive",
     "bench.build",
     "bench.rebuild",
     "bench.boot",
+    "bench.rack",
     "help",
 }
 
@@ -359,3 +363,13 @@ def test_tasks_and_their_options_complete(invoke: Invoke, typed: str, offered: s
     done = invoke("--complete", "--", *typed.split(" "))
     assert done.returncode == 0
     assert offered in done.stdout.split()
+
+
+def test_the_records_of_a_rack_are_copied_by_one_command(invoke: Invoke, tmp_path: Path) -> None:
+    Records.open(default_url(tmp_path)).close()
+    copy = tmp_path / "copy.sqlite"
+    arguments = ("boot.serve", f"--state={tmp_path}", f"--backup={copy}")
+    done = invoke(*arguments)
+    assert (done.returncode, done.stderr, copy.is_file()) == (0, "", True)
+    again = invoke(*arguments)
+    assert (again.returncode, again.stderr.splitlines()[0]) == (2, f"error: {copy}: exists already")

@@ -1,0 +1,1 @@
+"""Serves a rack: what each machine boots and why, and what became of it."""

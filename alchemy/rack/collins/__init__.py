@@ -1,0 +1,1 @@
+"""Collins as the rack service uses it."""

@@ -1,0 +1,1 @@
+"""The records of a rack: nodes, boots, inventories, runs, events and orders."""

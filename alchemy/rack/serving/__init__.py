@@ -1,0 +1,1 @@
+"""Configures and runs the servers of a rack: dnsmasq, nginx and the rack service."""
