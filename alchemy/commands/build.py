@@ -13,8 +13,9 @@ from alchemy.commands import cache
 from alchemy.context import Context
 from alchemy.errors import UserError
 from alchemy.host import depends, folders, full_disk, locking, logs, mounts
-from alchemy.portage import binpkgs, buildroot, repositories, settings
+from alchemy.portage import binpkgs, buildroot, profile, repositories, settings
 from alchemy.stages import bundle, kernel, plan, system
+from alchemy.stages.outputs import TOOLS
 from alchemy.ui import events
 
 
@@ -51,11 +52,14 @@ def sizes(outputs: Mapping[str, int]) -> str:
 
 
 def info(context: Context) -> dict[str, Any]:
-    """Returns the effective configuration, and for each stage its key, whether it is fresh, and why it is not."""
-    stages = plan.create(context, plan.recall(context)).stages.values()
+    """Returns the effective configuration, the profile with its source, and for each stage its key, whether it is
+    fresh, and why it is not."""
+    planned = plan.create(context, plan.recall(context))
+    stages = planned.stages.values()
     return {
         "version": context.version,
         "config": context.config.model_dump(mode="json"),
+        "profile": _profile(context, planned),
         "work_dir": str(context.work),
         "cache_dir": str(context.cache),
         "stages": [
@@ -64,10 +68,22 @@ def info(context: Context) -> dict[str, Any]:
     }
 
 
+def _profile(context: Context, planned: plan.Plan) -> dict[str, Any]:
+    """Returns the profiles that packages are built with, and what names them; no profile of a stage3 that has not been
+    unpacked yet."""
+    if context.config.profile:
+        return {"names": list(context.config.profile), "source": "profile in config.yml"}
+    tools = planned["tools"]
+    names = profile.current(tools.output / TOOLS) if tools.fresh else []
+    return {"names": names, "source": f"the stage3, {context.config.stage3_url}"}
+
+
 def info_text(described: dict[str, Any]) -> str:
     """Formats `info` as text."""
     lines = [f"Alchemy Linux {described['version']}", "", "configuration:"]
     lines += [f"  {key}: {_yaml(value)}" for key, value in described["config"].items() if value is not None]
+    used = described["profile"]
+    lines += ["", f"profile: {', '.join(used['names']) or 'not known before the first build'} ({used['source']})"]
     lines += ["", "stages:"]
     for stage in described["stages"]:
         lines.append(

@@ -16,7 +16,7 @@ from alchemy.host import depends, folders, locking, mounts
 from alchemy.portage import repositories
 from alchemy.stage import Stage
 from alchemy.stages import bundle, plan, system
-from tests.unit.fakes import FakeRunner, planned, put, snapshot
+from tests.unit.fakes import FakeRunner, configure, planned, put, snapshot
 
 
 @pytest.fixture
@@ -168,6 +168,31 @@ def test_the_text_of_build_info_has_the_reason_for_each_stage(context: Context) 
     assert "  packages: [core]" in lines
     assert f"  stage3            {base.key}  fresh" in lines
     assert [line for line in lines if line.startswith("  system ") and line.endswith("  build: not built yet")]
+
+
+def unpacked(folder: Path) -> None:
+    """Makes an output of the tools: an unpacked stage3 that names its profile as Gentoo's does."""
+    (folder / "root/etc/portage").mkdir(parents=True)
+    target = "../../var/db/repos/gentoo/profiles/default/linux/amd64/23.0"
+    (folder / "root/etc/portage/make.profile").symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("configured", "is_unpacked", "line"),
+    [
+        ((), True, "profile: gentoo:default/linux/amd64/23.0 (the stage3, debian:trixie)"),
+        ((), False, "profile: not known before the first build (the stage3, debian:trixie)"),
+        (("default/linux/x", "kit:node"), True, "profile: default/linux/x, kit:node (profile in config.yml)"),
+    ],
+)
+def test_the_info_says_which_profile_is_used_and_where_it_comes_from(
+    context: Context, configured: tuple[str, ...], is_unpacked: bool, line: str
+) -> None:
+    context = configure(profile=configured)(context)
+    if is_unpacked:
+        put(planned(context)["stage3"])
+        put(planned(context)["tools"], unpacked)
+    assert line in build.info_text(build.info(context)).splitlines()
 
 
 def test_the_info_does_not_show_the_password(context: Context) -> None:
