@@ -7,7 +7,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from alchemy.testbed import bench, bench_rebuild
+from alchemy.testbed import bench, bench_burnin, bench_rebuild
 from cli.command import VERSION_HELP, as_json, checked, command
 
 
@@ -31,6 +31,18 @@ def rebuild(_: Context, fresh: bool = False) -> None:
 def bench_boot(_: Context, memory: int = 256) -> None:
     """Measure boots over PXE, without PXE, and with one of two links up: seconds to the hand-over, as JSON."""
     print(as_json(bench.boot(checked(), memory)))
+
+
+@task(
+    help={
+        "memory": "MB of RAM (default: 1024)",
+        "seconds": "how long it watches (default: 240; at least 180)",
+    }
+)
+@command
+def burnin(_: Context, memory: int = 1024, seconds: int = 240) -> None:
+    """Measure what the burn-in's supervisor takes while it watches: its share of a core and its memory, as JSON."""
+    print(as_json(bench_burnin.measure(checked(), memory, seconds)))
 
 
 @task(

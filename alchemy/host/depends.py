@@ -120,7 +120,7 @@ _BUILDING = frozenset(
         "util.shell", "bench.build", "bench.rebuild", "release.cut",
     }
 )  # fmt: skip
-_BOOTING = frozenset({"boot.qemu", "bench.boot"})
+_BOOTING = frozenset({"boot.qemu", "bench.boot", "bench.burnin"})
 _OTHERS = {
     "boot.serve": (SETPRIV, *SERVE),
     "ebuild.bump": (SETPRIV, GIT),

@@ -70,6 +70,7 @@ TASKS = {
     "bench.build",
     "bench.rebuild",
     "bench.boot",
+    "bench.burnin",
     "bench.rack",
     "help",
 }

@@ -154,6 +154,7 @@ EMBEDDED = depends.of_build(Config())
         (["release.cut", "1.2"], (*EMBEDDED, depends.GIT)),
         (["sign.command", "x"], (depends.SSH_KEYGEN,)),
         (["bench.boot"], BOOT),
+        (["bench.burnin"], BOOT),
         (["boot.qemu", "--cmdline=net", "--firmware=bios"], BOOT),
         (["boot.qemu", "--firmware=uefi"], (*BOOT, OVMF)),
         (["boot.qemu", "--firmware", "uefi"], (*BOOT, OVMF)),

@@ -265,7 +265,7 @@ def test_a_cache_that_borrows_from_another_is_private(context: Context) -> None:
 READERS = [
     ["build.info"], ["build.info", "--sizes"], ["build.log"], ["build.log", "kernel"], ["build.lock"], ["cache.info"],
     ["cache.prune"], ["build.all"], ["build.verify"], ["util.shell"], ["util.clean", "--all"], ["boot.qemu"],
-    ["bench.boot"], ["bench.build"],
+    ["bench.boot"], ["bench.build"], ["bench.burnin"],
 ]  # fmt: skip
 
 
