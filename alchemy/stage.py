@@ -26,7 +26,7 @@ _IDENTITY = "identity"
 # The name under which a stage gets an earlier output that it may extend.
 EARLIER = "earlier"
 
-# The code that decides what is fetched. All else that runs meanwhile only moves and checks bytes, whose digest is the
+# The code that chooses files to fetch. Other code that runs meanwhile only moves and checks bytes, whose digest is the
 # identity of the output: a change there must not fetch everything again.
 _FETCHING = ("alchemy.stages", "alchemy.fetch")
 

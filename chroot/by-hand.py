@@ -60,7 +60,7 @@ class Places:
                 indirect += [("uri", f"{base.rstrip('/')}/{path}") for base in found]
             elif "fetch" not in restrict or lifted:
                 primary.append(("uri", plain))
-        # a folder is one of the chroot, which has none
+        # a folder belongs to the chroot, which has no file of the user
         general = [("mirror", base) for base in bases if not base.startswith("/")]
         if "primaryuri" in restrict:
             return [*primary, *indirect, *general]

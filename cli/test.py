@@ -10,7 +10,7 @@ from invoke.tasks import task
 
 from cli.command import ROOT, command
 
-# tests of a file share what is dear: a booted machine, a built clone
+# tests of a file share the expensive: a booted machine, a built clone
 _BY_FILE = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
 _K = {"k": "run only the tests whose names match this expression (pytest -k)"}
 

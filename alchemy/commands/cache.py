@@ -1,4 +1,4 @@
-"""The commands cache.*: describes the cache, and removes what was not used for some time."""
+"""The commands cache.*: describes the cache, and removes entries that were not used for some time."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def sources_text(found: Mapping[str, Sequence[str]]) -> str:
 
 
 def manifest(context: Context, atom: str) -> str:
-    """Makes the Manifest of a package, and says what is new in it."""
+    """Makes the Manifest of a package, and lists its new entries."""
     folder = ebuilds.of(context, atom)[0].path.parent
     return _told(folder, manifests.make(context, folder))
 

@@ -42,7 +42,7 @@ class _Loader(yaml.SafeLoader):
     """A SafeLoader whose errors all have a mark, and that refuses duplicate keys, where PyYAML takes the last."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Checks the keys as written; afterwards, merge keys are replaced by what they merge."""
+        """Checks the keys as written; afterwards, merge keys are replaced by the entries that they merge."""
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
         keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         counts = Counter(key.value for key in keys)

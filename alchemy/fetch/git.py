@@ -98,7 +98,7 @@ def verify(context: Context, keys: Keyring, repository: Path, commit: str, what:
         openpgp.import_keys(context, keys, home)
         (home / "gpg.conf").write_text("weak-digest SHA1\nno-auto-key-retrieve\n", encoding="ascii")
         status = home / "status"
-        # the status output says more of what is wrong than the exit status
+        # the status output gives more of the cause than the exit status
         with suppress(BuildError):
             context.runner.run(
                 openpgp.unconfigured(["git", "-C", repository, "verify-commit", "--raw", commit]),

@@ -97,7 +97,7 @@ def verify_detached(context: Context, keys: Keyring, file: Path, signature: byte
 
 
 def verify_clearsigned(context: Context, keys: Keyring, text: bytes, what: str) -> str:
-    """Checks a clearsigned text (RFC 9580, section 7), and returns what was signed and nothing around it.
+    """Checks a clearsigned text (RFC 9580, section 7), and returns the signed text without anything around it.
 
     Raises VerificationError.
     """
@@ -168,7 +168,7 @@ def _verify(
 ) -> str:
     import_keys(context, keys, home)
     status = home / "status"
-    # the status file says more of what is wrong than gpg's exit status
+    # the status file gives more of the cause than gpg's exit status
     with suppress(BuildError):
         context.runner.run(
             [*gpg(home), "--status-file", status, "--trust-model", "always", *options, "--verify", *files]

@@ -15,7 +15,7 @@ import struct
 import sys
 from typing import Any
 
-# Calls that no build needs, and that reach what is the host's. They fail with EPERM, as without the capability.
+# Calls that no build needs, and that reach the host. They fail with EPERM, as without the capability.
 DENIED = (
     # mounts
     "mount", "umount", "umount2", "pivot_root", "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "open_tree",

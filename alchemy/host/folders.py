@@ -22,7 +22,7 @@ from alchemy.host import full_disk
 LOCK = ".lock"
 
 _PRIVATE = 0o700
-# A group may be let in on purpose. It may not write: what it writes would run as root.
+# A group may be let in on purpose. It may not write: its files would run as root.
 _FORBIDDEN = stat.S_IRWXO | stat.S_IWGRP
 _RIGHTS = {
     stat.S_IROTH | stat.S_IXOTH: "others read",

@@ -187,7 +187,7 @@ class Rooted:
                 raise VerificationError(self._message(step, "a link (expected a folder or a file to mount over)"))
 
     def _change(self, inside: str | PurePath, change: Callable[[Path], object]) -> None:
-        """Changes what is at a path's last component."""
+        """Changes the file at a path's last component."""
         place = self.place(inside)
         if place is None:
             raise VerificationError(self._message(inside, "its folder is missing"))

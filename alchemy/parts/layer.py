@@ -47,7 +47,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _names(folder: Path) -> list[str]:
-    return os.listdir(folder) if _is_folder(folder) else []  # noqa: PTH208 (names are what is compared)
+    return os.listdir(folder) if _is_folder(folder) else []  # noqa: PTH208 (names are compared)
 
 
 def _is_folder(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Known vulnerabilities, as records of the Open Source Vulnerability format (OSV schema 1), and whom they affect."""
+"""Known vulnerabilities, in the Open Source Vulnerability format (OSV schema 1), and the packages that they affect."""
 
 from __future__ import annotations
 

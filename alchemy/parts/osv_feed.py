@@ -34,7 +34,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, Ru
 def records(context: Context, feed: str) -> Iterator[tuple[str, Record]]:
     """Yields the records of a feed, each with the name of the file that it is in.
 
-    Raises UserError for what is not a feed or has no record, and what download.fetch raises for a URL.
+    Raises UserError for a file that is not a feed or has no record, and the errors of download.fetch for a URL.
     """
     count = 0
     for source, value in _values(context, feed):

@@ -37,13 +37,13 @@ _END = (0, 0)
 def compare(scheme: Scheme, left: str, right: str) -> int:
     """Returns a number below, equal to or above 0 as `left` is older than, the same as or newer than `right`.
 
-    Raises ValueError for what is not a version of the scheme.
+    Raises ValueError for a text that is not a version of the scheme.
     """
     return _COMPARERS[scheme](left, right)
 
 
 def check(scheme: Scheme, version: str) -> None:
-    """Raises ValueError for what is not a version of the scheme."""
+    """Raises ValueError for a text that is not a version of the scheme."""
     compare(scheme, version, version)
 
 

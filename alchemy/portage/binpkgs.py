@@ -1,4 +1,4 @@
-"""The binary packages of a build: which of the cached ones fit, and what is kept of those that it makes.
+"""The binary packages of a build: which of the cached ones fit, and which of the new ones are kept.
 
 The cache has packages/KEY/category/name-version/DIGEST/name-version-BUILD.gpkg.tar. KEY stands for whose code may have
 made the packages (trust.chroot) and for the toolchain; DIGEST for the ebuild, eclasses, files and Manifest entries that
@@ -224,7 +224,7 @@ def _stored(store: Path) -> list[str]:
 
 def _binary_packages(folder: Path) -> Iterator[tuple[str, Path]]:
     """The binary packages of a PKGDIR, each as `category/name-version` and its file. A chroot can write anything there:
-    what is not named as a binary package, or is no regular file, is none."""
+    a file of another name, and whatever is not a regular file, does not count."""
     for file in sorted(folder.glob("*/*/*")):
         category, name, match = file.parents[1].name, file.parent.name, _FILE.fullmatch(file.name)
         regular = file.is_file() and not any(path.is_symlink() for path in (file, *file.parents[:2]))

@@ -24,7 +24,7 @@ SCRIPTS = (preflight.SCRIPT, binpkgs.SCRIPT)
 # what programs are in, at the top of a root (FHS 3.0); where /usr is merged all but /usr and /opt are links
 _PROGRAMS = ("bin", "lib", "lib32", "lib64", "libx32", "opt", "sbin", "usr")
 
-# how Portage says that a source or a binary package is not what it has to be
+# how Portage says that a source or a binary package has another digest
 _REFUSED = re.compile(
     rf"VERIFY FAILED|verification failed|Digest verification|Invalid digest|{preflight.CORRUPT.pattern}", re.IGNORECASE
 )
@@ -166,7 +166,7 @@ def build(context: Context, inside: Chroot, packages: Binpkgs, sets: Mapping[str
 
 def emerge(context: Context, inside: Chroot, arguments: list[str], log: Path) -> None:
     """Runs emerge. Raises BuildError that names the package which has failed, with its last words, and
-    VerificationError when Portage refuses what was fetched."""
+    VerificationError when Portage refuses a fetched file."""
     begin = log.stat().st_size if log.exists() else 0
     try:
         context.runner.run(

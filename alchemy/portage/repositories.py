@@ -1,4 +1,4 @@
-"""The ebuild repositories of a build: the main tree, and what is laid over it."""
+"""The ebuild repositories of a build: the main tree, and the overlays."""
 
 from __future__ import annotations
 

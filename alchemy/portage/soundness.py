@@ -212,7 +212,7 @@ def _library(
 
 
 def loader_folders(root: Path) -> tuple[str, ...]:
-    """Returns the folders of /etc/ld.so.conf and what it includes (ldconfig(8))."""
+    """Returns the folders of /etc/ld.so.conf and of the files that it includes (ldconfig(8))."""
     tree = Rooted(root)
     files = ["etc/ld.so.conf", *tree.glob("etc/ld.so.conf.d/*.conf")]
     return tuple(line for file in files for line in tree.lines(file) if line.startswith("/"))

@@ -68,7 +68,7 @@ _BAD_MACS = frozenset(
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of a machine, normalised. None and () stand for what it does not say, or says as every machine does."""
+    """The keys of a machine, normalised. None and () stand for a key that it lacks, or shares with every machine."""
 
     uuid: str | None = None
     serial: str | None = None
@@ -132,7 +132,7 @@ class Keys:
         return agreeing + bool(set(self.macs) & set(other.macs)) > differing
 
     def merged(self, newer: Keys) -> Keys:
-        """Returns the keys after the machine has said `newer`: what it says replaces what was known."""
+        """Returns the keys after the machine has said `newer`, which replace those that were known."""
         return Keys(
             uuid=newer.uuid or self.uuid,
             serial=newer.serial or self.serial,

@@ -102,7 +102,7 @@ def recall(context: Context) -> Pins:
 
 
 def create(context: Context, seen: Pins) -> Plan:
-    """Makes the plan of a build for what was looked up. Reads the repository, and starts nothing."""
+    """Makes the plan of a build from the pins that were looked up. Reads the repository, and starts nothing."""
     made: dict[str, Stage] = {}
     for module in _STAGES:
         stage = module.stage(context, seen, made)

@@ -1,4 +1,4 @@
-"""The tools of a stage3 that is fetched: what it lacks of packages.build is built in it."""
+"""The tools of a fetched stage3: the packages of packages.build that it lacks are built in it."""
 
 from __future__ import annotations
 

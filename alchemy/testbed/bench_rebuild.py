@@ -146,7 +146,7 @@ class _Copy:
         return [stage["name"] for stage in stages if not stage["fresh"]]
 
     def _capture(self, *arguments: str) -> str:
-        """Runs a command and returns what it printed."""
+        """Runs a command and returns its output."""
         environ = {"ALCHEMY_CACHE_DIR": str(self.context.cache), "ALCHEMY_WORK_DIR": str(self.context.work)}
         if "ALCHEMY_CONFIG" in os.environ:
             environ["ALCHEMY_CONFIG"] = str(Path(os.environ["ALCHEMY_CONFIG"]).resolve())

@@ -20,7 +20,7 @@ _BLOCK = 1 << 20
 
 def verify(context: Context, *, everything: bool) -> list[str]:
     """Builds the cheap stages a second time and compares them; with `everything` all stages, from the same sources,
-    without any cached binpkg or object file. Returns their names. Builds first what is not built yet.
+    without any cached binpkg or object file. Returns their names. Builds missing stages first.
 
     Raises VerificationError that names each file that differs, and the first byte that does.
     """
@@ -54,7 +54,7 @@ def _cheap(context: Context, folder: Path) -> dict[str, Stage]:
 
 
 def _everything(context: Context, folder: Path) -> dict[str, Stage]:
-    """Builds all stages but those that fetch or unpack again, in `folder`, with a cache of what was fetched alone."""
+    """Builds all stages but those that fetch or unpack again, in `folder`, with a cache of downloads only."""
     second = dataclasses.replace(
         context, work=folder / "work", cache=cache.borrow(context, folder / "cache", cache.FETCHED)
     )

@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f]
 
 @contextmanager
 def following(log: Log, stage: str, path: Path, progress: re.Pattern[str] | None) -> Iterator[None]:
-    """Reports to `log` what is written to the file `path` until the block ends. The file need not exist yet.
+    """Reports the lines written to the file `path` to `log` until the block ends. The file need not exist yet.
 
     `progress` matches a line that names a package, with the groups `number`, `total` and `name`.
     """

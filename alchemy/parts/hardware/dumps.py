@@ -1,4 +1,4 @@
-"""Reads dumps of machines, whose format is found out by their content, and refuses what is none with the reason."""
+"""Reads dumps of machines, finds out their format by the content, and refuses other files with the reason."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _role(vendor: int | None, device: int | None, base: int | None, sub: int | N
 
 
 def of_modalias(alias: str, *, address: str = "", name: str = "", driver: str | None = None) -> Function | None:
-    """Returns the function of a modalias; None for a bus or a USB interface that is none of a network's."""
+    """Returns the function of a modalias; None for a bus, and for a USB interface that is not a network's."""
     match = _PCI.fullmatch(alias)
     if match:
         fields = tuple(None if value == "*" else int(value, 16) for value in match.groups())

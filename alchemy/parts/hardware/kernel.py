@@ -80,7 +80,7 @@ class Kernel:
 
 
 def read(path: Path) -> Kernel:
-    """Reads a modules.alias. Raises UserError for a file that is none, or that names no PCI device."""
+    """Reads a modules.alias. Raises UserError for another file, and for one that names no PCI device."""
     if not path.is_file():
         raise UserError(f"{path}: no such file", hint="./run build.all")
     with path.open("rb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class MalformedError(Exception):
-    """Says what is wrong with a dump, and with a hint how to make a good one."""
+    """Names the fault of a dump, with a hint how to make a good one."""
 
     def __init__(self, problem: str, *, hint: str | None = None) -> None:
         super().__init__(problem)

@@ -38,7 +38,7 @@ _HEADERS = {"Accept": JSON, "Accept-Encoding": "identity", "User-Agent": "alchem
 
 
 class CollinsError(Exception):
-    """Collins did not answer, or what it answered is none of its answers. The message names its URL."""
+    """Collins did not answer, or gave an answer that it does not have. The message names its URL."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Answer:
 
     @property
     def succeeded(self) -> bool:
-        """Whether Collins did what it was asked for."""
+        """Whether Collins did as asked."""
         return self.status in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED)
 
     def document(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Client:
                     raise CollinsError(f"{url}: too large (expected at most {most} bytes)")
                 if monotonic() > end:
                     raise CollinsError(f"{url}: no complete answer within {_WHOLE:g} s")
-        # a server or a proxy may echo what it was sent
+        # a server or a proxy may echo the request
         clean = bytes(found).replace(password.encode(), _REMOVED).replace(login.encode(), _REMOVED)
         return Answer(response.status_code, clean)
 

@@ -1,4 +1,4 @@
-"""A Collins as the rack service uses it: what it says of a machine, and what nodes may ask of it."""
+"""A Collins as the rack service uses it: the data of a machine, and the calls that nodes may make."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ class Manager:
         return self._relay.call(node, method, path, kind, body)
 
     def _look(self, tag: str) -> None:
-        # what is not seen now is seen at the next poll
+        # a change that is missed now is seen at the next poll
         with suppress(CollinsError, RecordsError):
             self._watcher.look(tag)

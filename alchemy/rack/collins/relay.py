@@ -156,7 +156,7 @@ class Relay:
 
     def _done(self, answer: Answer, tag: str, status: HTTPStatus) -> tuple[HTTPStatus, dict[str, Any]]:
         if not answer.succeeded:
-            # a status of HTTP that is none of an error would be no refusal
+            # with a status that is not an error, it would not be a refusal
             refused = answer.status if 400 <= answer.status < 600 else HTTPStatus.BAD_GATEWAY
             # 401 and 403 are the service's own login; a node has a token, which is good
             if refused in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

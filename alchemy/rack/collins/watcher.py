@@ -76,7 +76,7 @@ class Watcher:
         self._over.set()
 
     def refresh(self) -> None:
-        """Reads all servers, notes in the records what has changed, and reports the burn-ins that have ended.
+        """Reads all servers, notes the changes in the records, and reports the burn-ins that have ended.
 
         Raises CollinsError, RecordsError.
         """
@@ -103,7 +103,7 @@ class Watcher:
             self._put(asset)
 
     def take(self, event: str) -> None:
-        """Takes an event of the firehose (FirehoseProcessor.scala). One that is none is ignored."""
+        """Takes an event of the firehose (FirehoseProcessor.scala). Malformed ones are ignored."""
         try:
             found: Any = json.loads(event)
             asset = assets.parse(found["data"])

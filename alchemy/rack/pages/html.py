@@ -74,12 +74,12 @@ def span(seconds: float) -> str:
 
 
 def size(value: object) -> str:
-    """Returns a number of bytes in the units of makers of disks; empty for what is no number."""
+    """Returns a number of bytes in the units of makers of disks; empty for a value that is not a number."""
     return _scaled(value, ("B", "kB", "MB", "GB", "TB", "PB"), 1000)
 
 
 def speed(value: object) -> str:
-    """Returns Mbit/s in the units of switches; empty for what is no number."""
+    """Returns Mbit/s in the units of switches; empty for a value that is not a number."""
     return _scaled(value, ("Mb/s", "Gb/s", "Tb/s"), 1000)
 
 

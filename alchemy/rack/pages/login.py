@@ -18,7 +18,7 @@ _LONGEST = 500
 
 
 def form(desk: Desk, request: Request) -> Response:
-    """Answers with the form; who is logged in goes on to `next`."""
+    """Answers with the form; a user who is logged in goes on to `next`."""
     target = _target(request.query_params.get("next", ""))
     try:
         desk.operators.require(request, "view")

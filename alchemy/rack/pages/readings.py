@@ -1,4 +1,4 @@
-"""Reads the lines of a run with the node's own code, and remembers what it read."""
+"""Reads the lines of a run with the node's own code, and remembers the results."""
 
 from __future__ import annotations
 

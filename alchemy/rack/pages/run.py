@@ -1,4 +1,4 @@
-"""GET /runs/ID: the steps of a run, what they found, and its measurements over time."""
+"""GET /runs/ID: the steps of a run, their findings, and its measurements over time."""
 
 from __future__ import annotations
 

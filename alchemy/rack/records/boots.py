@@ -76,7 +76,7 @@ def begin(
 
 
 def of(connection: Connection, node_id: str, boot_id: str) -> Boot | None:
-    """Returns the boot that a node said before, by its boot id: what was decided for it stands."""
+    """Returns the boot that a node reported before, by its boot id: its decision stands."""
     query = select(boots).where(boots.c.node_id == node_id, boots.c.boot_id == boot_id).order_by(boots.c.id.desc())
     return _boot(connection.execute(query.limit(1)).mappings().first())
 

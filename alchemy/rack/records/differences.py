@@ -76,7 +76,7 @@ def _values(name: str, before: Part, after: Part, labels: Mapping[str, Label]) -
 def _paired(
     old: list[Part], new: list[Part], mark: Callable[[Part], str | None]
 ) -> tuple[Pairs, list[Part], list[Part]]:
-    """Pairs the parts of one mark; returns the pairs, and what is left of both. A mark that two parts have is none."""
+    """Pairs the parts of one mark; returns the pairs, and the others of both. A mark of two parts does not count."""
     ours, theirs = (Counter(map(mark, group)) for group in (old, new))
     common = {each for each in ours if each is not None and ours[each] == theirs[each] == 1}
     later = {mark(part): part for part in new if mark(part) in common}

@@ -63,7 +63,7 @@ def search(
 ) -> Found:
     """Returns a page of the nodes that fit, by their switch ports or in another order.
 
-    Those that lack what they are ordered by come last.
+    Those without the value that they are ordered by come last.
     """
     searched = nodes.join(runs, runs.c.id == nodes.c.run_id) if _by_run(filters) else nodes
     condition = and_(True, *_conditions(filters))

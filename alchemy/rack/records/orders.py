@@ -1,4 +1,4 @@
-"""Orders: what an operator wants a node to boot next, in place of what is decided for it."""
+"""Orders: the next boot of a node that an operator wants, in place of the decided one."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def cancel(connection: Connection, node_id: str, *, now: datetime) -> bool:
 
 
 def expire(connection: Connection, *, now: datetime) -> int:
-    """Ends what has expired, so that a clock that jumps back revives none; returns how many."""
+    """Ends expired orders, so that a clock that jumps back revives none of them; returns how many."""
     return _end(connection, orders.c.expires <= now, "expired", now)
 
 

@@ -1,4 +1,4 @@
-"""Removes what is old, and what a node has too much of: events, boots, orders, inventories and runs. A node stays.
+"""Removes old records, and a node's surplus: events, boots, orders, inventories and runs. A node stays.
 
 A node keeps its newest inventory and the newest proven one, its newest run, and the newest one that came to a verdict:
 without that it would be tested again.
@@ -45,7 +45,7 @@ class Removed:
 
 
 def apply(records: Records, keep: timedelta, *, now: datetime) -> Removed:
-    """Removes what is older than `keep`, in many small transactions, and ends orders that have expired.
+    """Removes records older than `keep`, in many small transactions, and ends orders that have expired.
 
     What is removed reaches at most a day further than the last time, whatever the clock says. Raises RecordsError.
     """

@@ -1,7 +1,7 @@
 """Turns to write to SQLite, which has one writer at a time, and shares its waits for the disk.
 
 A commit waits until the disk has it. So a caller that has written leaves the transaction open for the next one that
-waits, and the last of them commits for all. Nobody goes on before that: what was confirmed survives a loss of power.
+waits, and the last of them commits for all. Nobody goes on before that: a confirmed record survives a loss of power.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from alchemy.rack.config import Profile
 from alchemy.rack.images import Image
 
 # query parameters and the iPXE settings that fill them; :uristring encodes hostile SMBIOS strings. UUID and MAC are
-# bytes, which it would put into the URI as they are. iPXE takes what is before a colon for a scheme: a MAC has hyphens.
+# bytes, which it would put into the URI as they are. iPXE takes text before a colon for a scheme: a MAC has hyphens.
 _QUERY = "&".join(
     f"{name}=${{{setting}}}"
     for name, setting in (

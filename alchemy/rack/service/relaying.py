@@ -23,7 +23,7 @@ def offer(service: Service, request: Request, _body: bytes) -> Response:
 
 
 def call(service: Service, request: Request, body: bytes) -> Response:
-    """Answers what is below /v1/nodes/ID/collins/api/, as Collins answers it below /api/."""
+    """Answers calls below /v1/nodes/ID/collins/api/, as Collins answers them below /api/."""
     node = _node(service, request)
     if service.collins is None:
         raise RefusedError(404, "Collins: not configured (expected `collins` in rack.yml)", _HINT)

@@ -56,7 +56,7 @@ def back_up(root: Path, options: Options, target: Path) -> None:
 
 
 def prepare(root: Path, options: Options) -> tuple[Setup, Path | None]:
-    """Returns what is to be served, and the rack.yml that it follows: that of the repository when none is given.
+    """Returns the setup to serve, and the rack.yml that it follows: that of the repository when none is given.
 
     Raises UserError for a mistake in either. It changes nothing.
     """
@@ -173,7 +173,7 @@ def _programs(served: Setup, config: Path | None) -> tuple[Program, ...]:
         (logs / "dnsmasq.log",),
         lambda: ports.is_bound("udp", ports.DHCP) and bool(open_files.writers(logs / "dnsmasq.log")),
     )
-    # who is told to boot from here has to find something
+    # a machine that is told to boot from here has to find something
     return service, nginx, dnsmasq
 
 

@@ -18,7 +18,7 @@ from alchemy_node.processes import MIB, Output
 
 
 class Programs(Protocol):
-    """Runs a program: processes.run, or what stands in for it. Never raises for what the program is or does."""
+    """Runs a program: processes.run, or its stand-in. Never raises because of the program."""
 
     def __call__(self, argv: Sequence[str], seconds: float, limit: int) -> Output: ...
 

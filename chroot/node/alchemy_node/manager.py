@@ -17,7 +17,7 @@ from alchemy_node.text import printable
 
 
 class ManagerError(Exception):
-    """A call that did not do what it should. `hint` is a command or a setting, `status` the program's exit status."""
+    """A call that failed. `hint` is a command or a setting, `status` the program's exit status."""
 
     def __init__(self, message: str, hint: str = "", status: Status = Status.ERROR) -> None:
         super().__init__(message)

@@ -119,7 +119,7 @@ class Supervised:
             os.killpg(self.pid, number)
 
     def finish(self, problem: str | None = None) -> Output:
-        """Kills what is left of it, and returns what it printed; `problem` is why it was ended, if it was."""
+        """Kills the rest of its group, and returns its output; `problem` is why it was ended, if it was."""
         # first: once the program is waited for, its id may become another's
         _dismiss(self._guard)
         _end(self._process)
@@ -229,7 +229,7 @@ def _dismiss(guard: subprocess.Popen[bytes]) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kills what is left of the process group, and closes the pipes."""
+    """Kills the rest of the process group, and closes the pipes."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(_GRACE)

@@ -122,7 +122,7 @@ def _send(session: Session, method: str, what: str, body: Mapping[str, Any], pau
 
 
 def _session(url: str, found: Mapping[str, Any]) -> Session | None:
-    """Returns the session of an answer or a stored one; None where that is none."""
+    """Returns the session of an answer or a stored one; None for a malformed one."""
     node, token, jobs, burnin, expect = (found.get(key) for key in ("node", "token", "jobs", "burnin", "expect_url"))
     # both become part of a request: its path and its header
     if not _is_word(node) or not _is_word(token):

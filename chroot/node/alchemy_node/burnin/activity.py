@@ -112,7 +112,7 @@ def ask(*argv: str, seconds: float = 30) -> Program:
 
 
 def trouble(name: str, output: Output, part: Part | None = None) -> Outcome:
-    """Returns ERROR for a program that gave no verdict, with the reason and the last line of what it said."""
+    """Returns ERROR for a program that gave no verdict, with the reason and the last line of its output."""
     verdict = "out-of-memory" if output.problem == OUT_OF_MEMORY else "no-verdict"
     lines = (output.stderr.strip() or output.stdout.strip()).splitlines()
     said = f": {lines[-1].strip()[:200]}" if lines else ""

@@ -1,6 +1,6 @@
 """Whether a disk may be written: whether it is in use, and whether there is anything on it.
 
-A test that writes destroys what it finds. So whatever cannot be told is taken for data.
+A test that writes destroys the content of its disk. So a content that nobody knows is taken for data.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def in_use(machine: Machine, disk: Disk) -> str | None:
 
 
 def content(machine: Machine, disk: Disk) -> Activity[str | None]:
-    """Returns what is on a disk; None when it is blank.
+    """Returns the content of a disk; None when it is blank.
 
     Blank means: no partitions, no signature that wipefs(8) knows, and zeros in every place that is looked at, or ones
     in every place.

@@ -56,7 +56,7 @@ def _why(output: Output) -> str:
 
 
 def events(text: str) -> Sample:
-    """Returns the entries of the event log: record number → what it says."""
+    """Returns the entries of the event log: record number → text."""
     entries: dict[Key, str] = {}
     for row in _rows(text):
         number, *said = row

@@ -1,4 +1,4 @@
-"""Compare a part with its equals: what is slower than they are is broken, too."""
+"""Compare a part with its equals: a slower one is broken, too."""
 
 from __future__ import annotations
 

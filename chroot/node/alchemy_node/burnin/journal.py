@@ -98,7 +98,7 @@ class Journal:
         self._thread.start()
 
     def stop(self, seconds: float) -> bool:
-        """Sends what is left for at most so many seconds; returns whether everything was confirmed."""
+        """Sends the remaining lines for at most so many seconds; returns whether all were confirmed."""
         self._end = time.monotonic() + seconds
         self._stopping.set()
         self._thread.join(seconds)

@@ -58,7 +58,7 @@ class KernelLines:
             except BlockingIOError:
                 break
             except BrokenPipeError:
-                # the kernel has overwritten what was not read yet
+                # the kernel has overwritten unread lines
                 self.lost = True
             except OSError:
                 break

@@ -25,7 +25,7 @@ Judge = Callable[[re.Match[str], Parts], Finding | None]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A line of the kernel, and what it means. `limit` is the profile's limit that tolerates so many of them."""
+    """A line of the kernel, and its meaning. `limit` is the profile's limit that tolerates so many of them."""
 
     regex: re.Pattern[str]
     judge: Judge

@@ -32,7 +32,7 @@ def budget(machine: Machine) -> int:
     """Returns the bytes that all programs of the burn-in may take together; 0 when that is unknown.
 
     That is what the kernel says is available, less a reserve of 4 % of RAM, of at least 96 MiB, but of no more than
-    half of what is available.
+    half of the available memory.
     """
     fields = re.findall(
         r"^(MemTotal|MemAvailable): +([0-9]{1,15}) kB$", machine.read("/proc/meminfo") or "", re.MULTILINE
@@ -151,7 +151,7 @@ def groups(machine: Machine, name: str = "alchemy-burnin") -> Groups:
         except OSError:
             continue
         for stale in folder.glob("*/cgroup.procs"):
-            # of a supervisor that was killed: what it started must not load the machine beside this run
+            # of a killed supervisor: its programs must not load the machine beside this run
             Group(stale.parent, home).close()
         for controller in sorted(controllers):
             if not _write(folder / "cgroup.subtree_control", f"+{controller}"):

@@ -1,4 +1,4 @@
-"""Drives activities beside each other: starts their programs, holds them to their limits, and takes what they print.
+"""Drives activities beside each other: starts their programs, holds them to their limits, and takes their output.
 
 One thread does all of it. It waits for output and for time, so that it costs nothing while the machine is under load.
 """
@@ -23,7 +23,7 @@ from alchemy_node.processes import MIB, NotStartedError, Output, Supervised, ins
 # disk is left alone after that
 _TERM_SECONDS = 5.0
 _KILL_SECONDS = 5.0
-# how long the pipes of a program that has ended are read: what it started may hold them
+# how long the pipes of a program that has ended are read: its children may hold them
 _DRAIN_SECONDS = 1.0
 # the end of a program is looked for this often
 _POLL_SECONDS = 0.5
@@ -49,7 +49,7 @@ class _Running:
 
 @dataclass(eq=False)
 class Task:
-    """An activity that is under way, with what it waits for: a program or a time."""
+    """An activity that is under way, with the program or the time that it waits for."""
 
     name: str
     activity: Activity[Any]

@@ -12,7 +12,7 @@ _INTERVAL = "/sys/devices/system/machinecheck/machinecheck0/check_interval"
 
 
 def poll(machine: Machine, seconds: int) -> int | None:
-    """Has the kernel look at once, and each `seconds` from now on; returns what it was, None where it cannot be set."""
+    """Has the kernel look now, then each `seconds`; returns the earlier interval, None where it cannot be set."""
     old = number(machine.read(_INTERVAL))
     if old is None:
         return None

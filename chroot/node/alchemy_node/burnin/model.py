@@ -1,6 +1,6 @@
 """What a run has recorded so far, taken line by line: the one source of every report, screen and resume.
 
-A line may come from a file that was cut off, garbled or made up: what is not of the format is counted and left out,
+A line may come from a file that was cut off, garbled or made up: lines of another format are counted and left out,
 and nothing that is kept grows without bound.
 """
 
@@ -128,7 +128,7 @@ class Run:
     garbled: int = 0
 
     def take(self, line: object) -> None:
-        """Takes a line that was read from JSON. Raises FormatError, and changes nothing, when it is none."""
+        """Takes a line that was read from JSON. Raises FormatError, and changes nothing, for another JSON value."""
         top = _object(line)
         sequence = _integer(top, "sequenceNumber")
         moment = _moment(top, "timestamp")
@@ -229,7 +229,7 @@ class Run:
         message = _optional(body, "message", ocp.TEXT_LENGTH) or ""
         diagnosis = Diagnosis(step_id, verdict, kind, message, _optional(body, "hardwareInfoId"), moment)
         self.failures += kind == "FAIL"
-        # a FAIL is kept in any case, in place of the newest that is none
+        # a FAIL is kept in any case, in place of the newest other one
         if kind == "FAIL" and len(self.diagnoses) == MOST_DIAGNOSES and self.failures <= MOST_DIAGNOSES:
             last = max(index for index, other in enumerate(self.diagnoses) if other.type != "FAIL")
             del self.diagnoses[last]

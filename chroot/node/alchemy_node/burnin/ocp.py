@@ -48,7 +48,7 @@ TEXT_LENGTH = 4000
 
 @dataclass(frozen=True)
 class Hardware:
-    """A part of the machine. `location` is what is printed on the board or the bay; `id` is unique in a run."""
+    """A part of the machine. `location` is the text printed on the board or the bay; `id` is unique in a run."""
 
     id: str
     name: str

@@ -18,7 +18,7 @@ from alchemy_node.text import printable
 _MOST_ROWS = 500
 _MOST_CHARTS = 40
 _MOST_MARKS = 100
-# what is measured in one of these units is of one kind, and is in one chart
+# measurements in one of these units are of one kind, and share a chart
 _KINDS = {"C": "temperatures", "°C": "temperatures", "MHz": "clocks", "W": "power", "V": "voltages", "rpm": "fans"}
 
 _STYLE = """

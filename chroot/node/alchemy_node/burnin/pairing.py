@@ -37,7 +37,7 @@ class Partner:
 
 @dataclass
 class Peers:
-    """The nodes that were heard, with what they want and when they were last heard."""
+    """The nodes that were heard, each with its wish and the time of its last message."""
 
     own: str
     heard: dict[str, tuple[str, str, int]] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def find(interface: str, seconds: float) -> Activity[Partner | None]:
             with contextlib.suppress(BlockingIOError):
                 for _ in range(_MOST_PEERS):
                     data, sender = ours.recvfrom(1024)
-                    # what was sent through a router, or on another link, is no neighbour's
+                    # a message from behind a router, or from another link, is not a neighbour's
                     if sender[0].lower().startswith("fe80:") and sender[3] == index:
                         peers.hear(data, f"{sender[0].partition('%')[0]}%{interface}")
             partner = peers.choose()

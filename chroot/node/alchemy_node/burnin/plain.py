@@ -26,7 +26,7 @@ class Lines:
         self._next: datetime | None = None
 
     def update(self, run: Run, now: datetime) -> list[str]:
-        """Returns what is new since the last call."""
+        """Returns the new lines since the last call."""
         news = [*self._steps(run), *self._trouble(run)]
         end: list[str] = []
         if run.status is not None and not self._ended:

@@ -1,4 +1,4 @@
-"""Plan a run: which step does what, for how long, with how much memory, and what it writes."""
+"""Plan a run: its steps, their times and memory, and the disks that they write."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _memory(names: tuple[str, ...], setting: Setting, whole: int) -> dict[str, i
 def describe(
     profile: Profile, phases: tuple[PlannedPhase, ...], machinery: Machinery, resources: Resources
 ) -> Iterator[str]:
-    """Yields what a run will do, a line each: how long it takes, and above all what it writes."""
+    """Yields the lines of a plan: how long each step takes, and above all which disks it writes."""
     yield f"profile {profile.name}: {rules.span(profile.seconds / 3600)}, on {machinery.name}"
     for number, phase in enumerate(phases, 1):
         yield f"phase {number}: {rules.span(phase.seconds / 3600)}"

@@ -46,7 +46,7 @@ _WELL: Mapping[str, str] = {
     f"{_NIC}/statistics/rx_crc_errors": "0",
 }
 
-# (step, fault, verdict, file, what it says then)
+# (step, fault, verdict, file, its new content)
 _FAULTS: tuple[tuple[str, str, str, str, str], ...] = (
     ("memory", "a corrected error of a DIMM", "dimm-ce", f"{_DIMM}/dimm_ce_count", "1"),
     ("memory", "an uncorrected error of a DIMM", "dimm-ue", f"{_DIMM}/dimm_ue_count", "1"),

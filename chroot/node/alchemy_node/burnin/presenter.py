@@ -27,7 +27,7 @@ BREAKIN = "/var/run/breakin.dat"
 ISSUE = "/etc/issue.d/alchemy-burnin.issue"
 
 _TICK = 2.0
-# what is done at the end is waited for no longer
+# the last update is waited for no longer
 _PATIENCE = 25.0
 
 

@@ -1,4 +1,4 @@
-"""Read profiles: what a burn-in runs, for how long, and what it tolerates.
+"""Read profiles: the steps of a burn-in, their times, and the errors that it tolerates.
 
 A profile is TOML:
 
@@ -100,7 +100,7 @@ class Profile:
         return replace(self, seconds=self.seconds * factor, options=replace(self.options, sample_seconds=sample))
 
     def only(self, names: tuple[str, ...]) -> Profile:
-        """Returns a profile of these steps only. Raises ProfileError for a name that is none."""
+        """Returns a profile of these steps only. Raises ProfileError for an unknown name."""
         for name in names:
             if name not in STEPS + WATCHES:
                 raise ProfileError(f"--only: unknown step {name!r}{_nearest(name, STEPS + WATCHES)}")
@@ -155,7 +155,7 @@ def factor(text: str) -> float:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads a document, and notes what is wrong in it."""
+    """Reads a document, and notes its faults."""
 
     problems: list[str]
 

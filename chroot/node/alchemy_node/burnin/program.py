@@ -252,7 +252,7 @@ def _supervise(machine: Machine, order: _Order, run: _Open, boot: bool, groups: 
 
 
 def left(profile: Profile, run: Run) -> tuple[Profile, int]:
-    """Returns what is left of a profile after a reset, and the number of its first phase."""
+    """Returns the rest of a profile after a reset, and the number of its first phase."""
     phases = list(zip(profile.phases, profile.durations(), strict=True))
     spent = run.active
     first = 1

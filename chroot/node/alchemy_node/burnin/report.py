@@ -10,7 +10,7 @@ from alchemy_node.burnin.model import Run
 from alchemy_node.text import printable
 
 WIDTH = 80
-# of each list: what is left out is counted, and is in run.jsonl
+# of each list: the rest is counted, and is in run.jsonl
 _MOST_FINDINGS = 6
 _MOST_REASONS = 2
 _MOST_STEPS = 12
@@ -19,7 +19,7 @@ _MOST_MEASURED = 10
 
 
 def text(run: Run) -> str:
-    """Returns the page: machine, verdict, what to do, steps, what was not proven, what was measured."""
+    """Returns the page: machine, verdict, parts to replace, steps, unproven parts, measurements."""
     lines = [*_head(run), *_findings(run), *_steps(run), *_rest(run), *_measured(run)]
     return "".join(f"{line if len(line) <= WIDTH else line[: WIDTH - 1] + '…'}\n" for line in lines)
 

@@ -73,7 +73,7 @@ def fetch(url: str, token: str, run: str, folder: Path) -> Path | None:
 
 
 def _copy(url: str, token: str, run: str, stream: IO[bytes]) -> Run:
-    """Copies the lines that are of the format; returns what they say."""
+    """Copies the lines that are of the format; returns their run."""
     state = Run()
     size = 0
     while True:

@@ -105,7 +105,7 @@ def span(hours: float) -> str:
 
 
 def _changes(before: Sample, after: Sample, parts: Parts) -> Iterator[Finding]:
-    """Yields what is wrong with a state that was right, or another, before."""
+    """Yields the findings on a state that has changed for the worse."""
     for key, state in after.states.items():
         old = before.states.get(key)
         part = parts.find(key.kind, key.part)
@@ -125,7 +125,7 @@ def _changes(before: Sample, after: Sample, parts: Parts) -> Iterator[Finding]:
 
 
 def standing(sample: Sample, limits: Mapping[str, float], parts: Parts) -> Iterator[Finding]:
-    """Yields what is wrong in one sample, whatever came before."""
+    """Yields the findings on one sample, whatever came before."""
     for key, state in sample.states.items():
         part = parts.find(key.kind, key.part)
         if key.name == "health" and state == "failed":

@@ -22,7 +22,7 @@ _HINT = "alchemy-burnin status    report: /var/log/alchemy/burnin"
 
 
 def lines(run: Run, now: datetime) -> list[str]:
-    """Returns the screen of a run: how far it is and what it found, or the verdict in large letters."""
+    """Returns the screen of a run: progress and findings, or the verdict in large letters."""
     body = _running(run, now) if run.status is None else _ended(run)
     body = [*_head(run, now), *body][: ROWS - 2]
     return [ascii_line(line) for line in [*body, *[""] * (ROWS - 2 - len(body)), _RULE, _HINT]]

@@ -24,7 +24,7 @@ _TURN = 0.2
 
 @dataclass(frozen=True)
 class Injection:
-    """A fault: the step that it is for, what it is, the verdict that it must lead to, and the activity that does it.
+    """A fault: the step that it is for, its name, the verdict that it must lead to, and the activity that plants it.
 
     The activity raises NotInjectedError when this machine lacks what the fault needs, which is tolerated of one that
     is `optional`. `beside` runs beside it.

@@ -16,7 +16,7 @@ from alchemy_node.text import printable
 
 Json = Mapping[str, Any]
 
-# Attributes of ATA whose raw value counts what is broken. 199 counts what the cable or the backplane broke.
+# Attributes of ATA whose raw value counts errors. 199 counts those of the cable or the backplane.
 _ATTRIBUTES = {5: "reallocated", 187: "uncorrectable", 197: "pending", 198: "offline_uncorrectable", 199: "link_errors"}
 
 # The status nibble of ATA's self-test log: 0 passed, 1 and 2 aborted, 3 to 8 failed, 15 in progress.
@@ -32,7 +32,7 @@ _NO_ANSWER = 3
 
 
 def parse(text: str) -> Json:
-    """Returns smartctl's document; an empty one for text that is none."""
+    """Returns smartctl's document; an empty one for other text."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

@@ -62,7 +62,7 @@ def verdict_line(run: Run) -> str:
 
 
 def issue(run: Run) -> str:
-    """Returns what is shown before a login: the verdict, and what to do. agetty(8) takes no backslash for itself."""
+    """Returns the text before a login: verdict and parts to replace. agetty(8) takes no backslash for itself."""
     lines = [f"Burn-in: {verdict_line(run).strip()}", *map(findings.advice, findings.findings(run)[:5])]
     return "".join(f"{screen.ascii_line(line).replace(chr(92), '/')}\n" for line in lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""What the planning of a step is given, and what it gives."""
+"""Arguments and results of the planning of a step."""
 
 from __future__ import annotations
 

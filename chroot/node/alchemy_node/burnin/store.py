@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# what is kept in memory when the file cannot grow: some ten thousand lines
+# the lines kept in memory when the file cannot grow: some ten thousand
 MOST_PENDING = 8 << 20
 _CHUNK = 65536
 

@@ -1,6 +1,6 @@
 """Run the phases of a burn-in, watch the evidence all the while, and record the verdict.
 
-The supervisor outlives what it starts: a step that hangs, floods, is killed for memory or has a bug ends as ERROR, and
+The supervisor outlives its programs: a step that hangs, floods, is killed for memory or has a bug ends as ERROR, and
 the run goes on. Only evidence and the judgement of a step's own program make a FAIL.
 """
 
@@ -184,7 +184,7 @@ class Supervisor:
             self._say(step, finding)
 
     def _conclude(self, step: str) -> None:
-        """Ends a step by what was found in it. One that proved nothing is in error."""
+        """Ends a step with its findings. One that proved nothing is in error."""
         kinds = self._open[step]
         limit = comparison.tolerance(
             self.profile.limits["slower_percent"], virtual=virtual(self.machine), seconds=self.profile.seconds

@@ -1,6 +1,6 @@
 """Writes screens or plain lines to terminals, and never waits for one.
 
-A console whose reader is gone, or whose flow control is off, takes no bytes: what it does not take is left out.
+A console whose reader is gone, or whose flow control is off, takes no bytes: they are left out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Terminal:
         if self._lines is not None:
             return "".join(f"{line}\r\n" for line in self._lines.update(run, now))
         lines = screen.lines(run, now)
-        # what was on the terminal before the first screen is kept, as far as it scrolls
+        # the text on the terminal before the first screen is kept, as far as it scrolls
         start = "" if self._shown else "\r\n" * screen.ROWS
         before = [] if self._count % _WHOLE_EVERY == 0 else self._shown
         self._count += 1
@@ -60,8 +60,8 @@ class Terminal:
         self._count = 0
 
     def write(self, text: str) -> None:
-        """Writes as much as the terminal takes, after what it did not take before."""
-        # the rest of what was begun comes first, so that no escape sequence is torn
+        """Writes as much as the terminal takes, beginning with the bytes left over."""
+        # the bytes left over come first, so that no escape sequence is torn
         data = self._left + (b"" if len(self._left) > 1 << 14 else text.encode("ascii", "replace"))
         written = 0
         try:

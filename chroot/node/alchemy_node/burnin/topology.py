@@ -67,7 +67,7 @@ def virtual(machine: Machine) -> bool:
 
 
 def cpu_list(text: str | None) -> list[int]:
-    """Parses a list of CPUs such as 0-3,8; empty for what is none."""
+    """Parses a list of CPUs such as 0-3,8; empty for other text."""
     cpus: list[int] = []
     for part in (text or "").strip().split(","):
         found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)

@@ -28,7 +28,7 @@ class Watch:
     _unnamed: Finding | None = None
 
     def look(self, sample: Sample, hours: float) -> list[Finding]:
-        """Returns what is new in a sample, `hours` after the first one."""
+        """Returns the new findings of a sample, `hours` after the first one."""
         if self.first is None:
             self.first = sample
         self.last = sample
@@ -40,7 +40,7 @@ class Watch:
         return [_with_peak(finding, sample) for finding in (*self._new(judged), *self._take_unnamed())]
 
     def hear(self, lines: Iterable[str]) -> list[Finding]:
-        """Returns what is new in lines of the kernel."""
+        """Returns the new findings in lines of the kernel."""
         judged: list[tuple[Finding, int]] = []
         for line in lines:
             found = kernel_log.judge(line, self.parts)

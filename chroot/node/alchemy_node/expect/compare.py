@@ -1,4 +1,4 @@
-"""Compares a machine with what it has to be."""
+"""Compares a machine with its expectations."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def parse(name: str, data: bytes) -> tuple[Expected, ...]:
 
 
 class _Reader:
-    """Reads the tables, and keeps what is wrong with them."""
+    """Reads the tables, and keeps their faults."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []

@@ -64,7 +64,7 @@ def devices(alchemy: Part) -> list[Part]:
 
 
 def disks(alchemy: Part) -> list[Part]:
-    """The disks that stay: a stick or a virtual CD is none."""
+    """The disks that stay: a stick or a virtual CD does not count."""
     return [disk for disk in alchemy["disks"] if not disk.get("removable")]
 
 

@@ -76,7 +76,7 @@ def find(machine: Machine, asked: str = "") -> Tag:
 
 
 def of_chassis(machine: Machine) -> str:
-    """Returns DMI's tag of the chassis; empty where that is none."""
+    """Returns DMI's tag of the chassis; empty where DMI has a placeholder."""
     found = _dmi(machine, "chassis")
     return "" if refuse(found) else found
 

@@ -39,7 +39,7 @@ class _Bounded(ET.TreeBuilder):
 
 
 def parse(text: str) -> ET.Element:
-    """Returns the root element. Raises XmlError for what is too large, too deep, has a DTD or is not well-formed."""
+    """Returns the root element. Raises XmlError for text that is too large, too deep, has a DTD or is malformed."""
     data = text.encode(errors="replace")
     if len(data) > MAX_BYTES:
         raise XmlError(f"too large (expected at most {MAX_BYTES} bytes, got {len(data)})")

@@ -123,7 +123,7 @@ class Collins:
         return asset
 
     def _check(self, intake: Intake, asset: dict[str, Any], status: str) -> None:
-        """Refuses to overwrite what is another machine, no server, or at its end."""
+        """Refuses to overwrite the asset of another machine, one that is not a server, and a decommissioned one."""
         kind = asset["ASSET"].get("TYPE")
         if kind != "SERVER_NODE":
             raise ManagerError(f"asset {intake.tag}: it is no server in Collins (expected SERVER_NODE, got {kind!r})")

@@ -14,7 +14,7 @@ from alchemy_node.text import printable
 
 
 def write(machine: Machine, document: Mapping[str, Any], folder: Path, out: TextIO) -> Status:
-    """Writes the files of pair.write, and says what was repaired and what Collins would refuse of them."""
+    """Writes the files of pair.write, and lists the repairs and the refusals of Collins."""
     lshw, lldp = pair.read(machine)
     made = pair.make(lshw, lldp, facts.of(document))
     try:

@@ -63,7 +63,7 @@ def wait(
 
 
 def explain(silent: list[str], document: Mapping[str, Any]) -> list[Silent]:
-    """Returns what is known of each silent port from the inventory document, and what to do."""
+    """Returns the data of each silent port in the inventory document, with a hint."""
     nics = {nic["name"]: nic for nic in document["alchemy"]["nics"]}
     return [_explain(port, nics.get(port, {})) for port in silent]
 

@@ -16,7 +16,7 @@ _DOCUMENT = "lldp.xml"
 
 
 def repair(root: ET.Element, allowances: frozenset[str] = frozenset()) -> list[Repair]:
-    """Makes all repairs, and returns what was changed."""
+    """Makes all repairs, and returns them."""
     return [*leave_out_nameless_vlans(root, allowances), *leave_out_incomplete_neighbors(root, allowances)]
 
 
@@ -36,7 +36,7 @@ def pvids(root: ET.Element) -> dict[str, int]:
 
 
 def leave_out_nameless_vlans(root: ET.Element, allowances: frozenset[str]) -> list[Repair]:
-    """Leaves out each VLAN that Collins would refuse: one without a name, or with a number that is none.
+    """Leaves out each VLAN that Collins would refuse: one without a name, or with an invalid number.
 
     lldpd writes a nameless one for a PVID TLV alone (display.c:641) and for an LLDP-MED policy (display.c:103); Collins
     refuses it (LldpParser.scala:69), and takes a neighbour without any VLAN.

@@ -22,7 +22,7 @@ def below(core: ET.Element) -> Iterator[Path]:
 
 
 def is_cpu(node: ET.Element) -> bool:
-    """Returns whether Collins counts the node as a CPU; an empty socket and a disabled CPU are none."""
+    """Returns whether Collins counts the node as a CPU; it skips empty sockets and disabled CPUs."""
     return (
         node.get("class") == "processor"
         and bool(node.get("handle"))

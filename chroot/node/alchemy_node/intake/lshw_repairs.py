@@ -1,6 +1,6 @@
 """Repairs of lshw's XML that add nothing the machine has not said. Each is idempotent and changes the tree in place.
 
-Why each is needed stands in the docstrings: what lshw 996aaad writes, and where Collins 8647892 stumbles over it.
+The docstrings give the reason of each: the output of lshw 996aaad, and the place where Collins 8647892 fails on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _USB_HOST_DRIVERS = frozenset({"cdc_ether", "cdc_eem", "cdc_ncm", "cdc_subset", 
 
 
 def repair(root: ET.Element, facts: Facts) -> tuple[ET.Element, list[Repair]]:
-    """Makes all repairs; returns the root, which can be another one, and what was changed."""
+    """Makes all repairs; returns the root, which can be another one, and the repairs."""
     root, done = unwrap_list(root)
     core = lshw_nodes.core(root)
     if core is None:

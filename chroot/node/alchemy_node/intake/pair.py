@@ -28,7 +28,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Pair:
-    """The documents as Collins takes them, what was changed in them, and what it would still refuse.
+    """The documents as Collins takes them, the repairs in them, and the refusals that are left.
 
     A document without repairs is the program's output, byte for byte. `serial` is the machine's, as Collins will record
     it; `pvids` holds the untagged VLAN of each port.

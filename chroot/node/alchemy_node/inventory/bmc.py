@@ -11,7 +11,7 @@ from alchemy_node.processes import MIB
 
 DEVICES = "/dev/ipmi[0-9]*"
 _SECONDS = 4.0
-# A BMC of a hundred sensors takes longer than the rest of the inventory: what it told by then is kept.
+# A BMC of a hundred sensors takes longer than the rest of the inventory: the sensors read by then are kept.
 _SENSORS_SECONDS = 8.0
 _UNITS = {"degrees C": "C", "degrees F": "F", "RPM": "RPM", "Volts": "V", "Amps": "A", "Watts": "W", "percent": "%"}
 _STATES = {"ok": "ok", "nc": "warning", "cr": "critical", "nr": "critical", "ns": "absent"}

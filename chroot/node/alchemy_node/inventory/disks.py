@@ -116,7 +116,7 @@ def _page(machine: Machine, name: str) -> str | None:
 
 
 def _wwn(name: str | None) -> str | None:
-    """NAA names as 0x..., EUI names as they are; others, made of model and serial, are none."""
+    """NAA names as 0x..., EUI names as they are; others, made of model and serial, do not count."""
     if name and re.fullmatch(r"naa\.[0-9a-fA-F]{16,32}", name):
         return f"0x{name[4:].lower()}"
     return name if name and re.fullmatch(r"eui\.[0-9a-fA-F]{16,32}", name) else None

@@ -84,7 +84,7 @@ chassis = board
 
 
 def processor(section: Section) -> Json | None:
-    """Type 4; None for what is no central processor."""
+    """Type 4; None for another kind of processor."""
     if section.get("Type") not in ("Central Processor", None):
         return None
     status = section.get("Status") or ""

@@ -48,13 +48,13 @@ def number(text: str | None, base: int = 10) -> int | None:
 
 
 def uuid(text: str | None) -> str | None:
-    """A UUID in lower case; None for what is none."""
+    """A UUID in lower case; None for other text."""
     lower = (text or "").strip().lower()
     return lower if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", lower) else None
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text; None for what is no JSON."""
+    """The value of a JSON text; None for malformed text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -92,7 +92,7 @@ def items(value: Any, *keys: str | int) -> list[Any]:
 
 
 def reason(output: Output) -> str:
-    """Why an output is not what was asked for: its problem, and the first line of the program's errors."""
+    """Why a program gave no result: its problem, and the first line of its errors."""
     first = next((line for line in output.stderr.splitlines() if line.strip()), "")
     problem = output.problem or "unexpected output"
     return f"{problem}: {first}" if first else problem

@@ -1,4 +1,4 @@
-"""The inventory as Ironic's inspection API takes it: the keys of its agent, each there, null for what is unknown."""
+"""The inventory as Ironic's inspection API takes it: all keys of its agent, null for an unknown value."""
 
 from __future__ import annotations
 

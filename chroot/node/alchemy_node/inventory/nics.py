@@ -18,7 +18,7 @@ _UP = 0x1
 
 
 def collect(machine: Machine) -> Found[list[Json]]:
-    """The physical ports, in the order of their PCI addresses; virtual functions are none."""
+    """The physical ports, in the order of their PCI addresses, without virtual functions."""
     names = [
         path.split("/")[-2]
         for path in machine.glob(f"{NET}/*/device")

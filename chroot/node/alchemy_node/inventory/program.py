@@ -53,7 +53,7 @@ def main(arguments: Sequence[str], machine: Machine | None = None, out: TextIO |
 
 
 def _run(machine: Machine, options: argparse.Namespace, out: TextIO) -> Status:
-    # what is wrong with the file is told before the machine is read
+    # a fault of the file is reported before the machine is read
     expected = file.load(options.expect, options.expect_sha256 or "") if options.expect else ()
     found = document.collect(machine)
     if options.collins:

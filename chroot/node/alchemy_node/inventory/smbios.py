@@ -125,7 +125,7 @@ def chassis(structure: Structure) -> Json:
 
 
 def processor(structure: Structure) -> Json | None:
-    """Type 4; None for what is no central processor."""
+    """Type 4; None for another kind of processor."""
     if structure.byte(0x05) not in (3, None):
         return None
     status = structure.byte(0x18)

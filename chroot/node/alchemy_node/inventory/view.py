@@ -1,4 +1,4 @@
-"""The inventory for a person: one screen of 80 columns, what is wrong first."""
+"""The inventory for a person: one screen of 80 columns, faults first."""
 
 from __future__ import annotations
 

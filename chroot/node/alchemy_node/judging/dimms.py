@@ -69,7 +69,7 @@ def balanced(alchemy: Part) -> list[Finding]:
 
 
 def seen_by_the_kernel(alchemy: Part) -> list[Finding]:
-    """The kernel has as much memory as the DIMMs, but what it takes for itself."""
+    """The kernel has as much memory as the DIMMs, less its own share."""
     rule = "memory-seen"
     kernel, installed = alchemy["memory"].get("kernel"), alchemy["memory"].get("installed")
     if kernel is None or installed is None:

@@ -11,7 +11,7 @@ from alchemy_node.parts import Part
 
 _FEW = 3  # disks of which one may be told to be the odd one
 
-# what a healthy drive has none of, and what to do
+# counters that are 0 on a healthy drive, and the remedy for each
 _COUNTS = (
     ("pending", "pending sectors", "it cannot read them"),
     ("reallocated", "reallocated sectors", "watch it, or replace it where it is new"),

@@ -38,7 +38,7 @@ def full_speed(alchemy: Part) -> list[Finding]:
 
 
 def _has_link_above(function: Part, functions: Mapping[str, Part]) -> bool:
-    """Tells whether a function's link is the one to the port above it; a port's own is the one to what is below it."""
+    """Tells whether a function's link leads to the port above it; a port's own leads to the device below it."""
     port = function.get("link", {}).get("port")
     if port is None:
         return False

@@ -28,7 +28,7 @@ from alchemy_node.burnin.step import Planned, Setting
 from alchemy_node.burnin.topology import Core, cores, joined
 from alchemy_node.processes import Output
 
-# stressors that verify what they calculate, and their shares of the time
+# stressors that verify their results, and their shares of the time
 LOADS: tuple[tuple[str, tuple[str, ...], float], ...] = (
     ("cpu", ("--cpu-method", "all"), 0.5),
     ("matrix", (), 0.2),

@@ -23,7 +23,7 @@ from alchemy_node.processes import Output
 _PORT = 49874
 _PAIRING_SHARE = 0.3
 _PAIRING_SECONDS = 60.0
-# what a link carries at least of what it can, when nothing else loads the machine
+# the least share of its speed that a link carries, when nothing else loads the machine
 _SHARE = 0.8
 
 
@@ -86,7 +86,7 @@ def iperf(partner: Partner, port: int, seconds: int, *, reverse: bool) -> Progra
 
 
 def judge(word: str, part: Part, output: Output, speed: int) -> Outcome:
-    """Returns what an exchange proves: that data went through, and how fast; `speed` is what is to be reached."""
+    """Returns the findings of an exchange: whether data went through, and how fast; `speed` is the least speed."""
     rate = _rate(output)
     if output.status != 0 or rate is None or rate <= 0:
         return trouble(f"iperf3 {word} on {part}", output, part)
@@ -99,7 +99,7 @@ def judge(word: str, part: Part, output: Output, speed: int) -> Outcome:
 
 
 def _rate(output: Output) -> float | None:
-    """Returns the Mbit/s that arrived, from iperf3's JSON; a server that sends is not told, and says what it sent."""
+    """Returns the Mbit/s that arrived, from iperf3's JSON; a server that sends is not told, and gives those sent."""
     try:
         end: Any = json.loads(output.stdout)["end"]
         rates = [end[side]["bits_per_second"] for side in ("sum_received", "sum_sent")]
