@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 from alchemy.context import Context
 from alchemy.errors import AlchemyError, BuildError
-from alchemy.fetch import debian, debian_sources, download, upstream
+from alchemy.fetch import debian, debian_sources, download, python_releases, upstream
 from alchemy.host import folders
 from alchemy.parts import cpe, versions
 from alchemy.portage import ebuilds, metadata, settings, sources
 from alchemy.portage.ebuilds import Ebuild
+from alchemy.stages import stage3
 
 Status = Literal["behind", "current", "unknown"]
 
@@ -74,19 +75,48 @@ class Row:
 
 
 def check(context: Context, today: date) -> list[Row]:
-    """Looks up all ebuilds of overlays/ and compares them, those that are behind first.
+    """Looks up all ebuilds of overlays/ and the stage3's Portage, and compares them, those that are behind first.
 
     What cannot be looked up is unknown, with the reason; it never counts as current. Raises UserError offline.
     """
     download.require_online(context, "what upstream and Debian have released")
     folders.prepare(context)
     found = ebuilds.every(context)
-    return compare(found, look(context, found), today)
+    return _sorted([*compare(found, look(context, found), today), portage(context)])
+
+
+def portage(context: Context) -> Row:
+    """Compares the Portage of the embedded stage3 with the newest one of the Python package index."""
+    newest, reason = None, ""
+    status: Status = "unknown"
+    try:
+        released = python_releases.find(context, "portage", context.logfile("outdated"))
+        newest = max(released, key=functools.cmp_to_key(functools.partial(versions.compare, "upstream")))
+        status = "behind" if _newer(newest, stage3.PORTAGE) else "current"
+        reason = f"{newest} is newer" if status == "behind" else ""
+    except BuildError as error:
+        reason = error.message
+    return Row(
+        atom="sys-apps/portage",
+        slot="0",
+        version=stage3.PORTAGE,
+        upstream=newest,
+        debian_stable=None,
+        debian_newest=None,
+        debian_patches=None,
+        published=None,
+        age_days=None,
+        status=status,
+        reason=reason,
+    )
 
 
 def compare(found: Iterable[Ebuild], answers: Answers, today: date) -> list[Row]:
     """Compares ebuilds with the answers of the outside world."""
-    rows = [_row(ebuild, answers, today) for ebuild in found]
+    return _sorted([_row(ebuild, answers, today) for ebuild in found])
+
+
+def _sorted(rows: Iterable[Row]) -> list[Row]:
     order = {"behind": 0, "unknown": 1, "current": 2}
     return sorted(rows, key=lambda row: (order[row.status], row.atom, row.slot))
 

@@ -15,9 +15,10 @@ from alchemy.commands.outdated import Answers, Row
 from alchemy.config.model import Config
 from alchemy.context import Context
 from alchemy.errors import BuildError, UserError
-from alchemy.fetch import debian_sources, upstream
+from alchemy.fetch import debian_sources, python_index, upstream
 from alchemy.portage import settings, sources
 from alchemy.portage.ebuilds import Ebuild
+from alchemy.stages import stage3
 from tests.unit.fakes import FakeRunner
 
 TODAY = date(2026, 11, 28)
@@ -133,6 +134,43 @@ def test_tags_are_versions(context: Context, runner: FakeRunner, current: str, f
 
 PAGE = b"""<a href="gold-1.9.tar.gz">x</a> <A HREF='no'> <a href="/up/gold-1.10.tar.gz">x</a>
 <a href="gold-1.11.tar.gz.asc">x</a> <a href="gold-2.0rc1.tar.gz">x</a> <a href="lead-3.tar.gz">x</a>"""
+
+
+def index(*versions: str) -> bytes:
+    """A page of the Python package index, as PEP 503 describes it."""
+    names = [f"portage-{version}.tar.gz" for version in versions] + [
+        "portage-99-py3-none-any.whl",
+        "portage-98rc1.tar.gz",
+    ]
+    return "".join(f'<a href="../../packages/{name}#sha256=00">{name}</a>' for name in names).encode()
+
+
+# what the index answers, and what is said of the Portage that the stage3 has
+PORTAGES = {
+    "a newer one": (index("3.0.9", stage3.PORTAGE, "3.0.100"), "3.0.100", "behind", "3.0.100 is newer"),
+    "no newer one": (index("3.0.9", stage3.PORTAGE), stage3.PORTAGE, "current", ""),
+    "none": (b"", None, "unknown", "the Python package index has no source archive of portage"),
+    "no answer": (BuildError("pypi.example cannot be reached"), None, "unknown", "pypi.example cannot be reached"),
+}
+
+
+@pytest.mark.parametrize(("answer", "newest", "status", "reason"), PORTAGES.values(), ids=PORTAGES)
+def test_the_portage_of_the_stage3_is_behind_what_is_newer(
+    context: Context, monkeypatch: pytest.MonkeyPatch, answer: bytes | BuildError,
+    newest: str | None, status: str, reason: str
+) -> None:  # fmt: skip
+    def small(_: Context, url: str, **__: object) -> bytes:
+        assert url == "https://index.example/simple/portage/"
+        if isinstance(answer, BuildError):
+            raise answer
+        return answer
+
+    found = python_index.Index(("https://index.example/simple",), (), {})
+    monkeypatch.setattr(python_index, "configured", lambda *_: found)
+    monkeypatch.setattr("alchemy.fetch.download.small", small)
+    row = outdated.portage(context)
+    assert (row.atom, row.version, row.upstream) == ("sys-apps/portage", stage3.PORTAGE, newest)
+    assert (row.status, row.reason) == (status, reason)
 
 
 def test_files_beside_a_tarball_are_versions(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
