@@ -69,6 +69,22 @@ def test_a_folder_of_profiles_stays_one_with_the_repositories_of_the_build(
     assert profile.current(chroot) == ["core-kit:arch/x86-64bit", "vendor:node"]
 
 
+def test_the_parents_of_a_funtoo_stage3_are_those_of_its_kits(chroot: Path, tmp_path: Path) -> None:
+    kits = tmp_path / "meta-repo/kits"
+    paths = {name: kits / name for name in ("core-kit", "desktop-kit")}
+    for path in ("arch/x86-64bit", "build/current", "flavor/core", "mix-ins/no-systemd"):
+        (paths["core-kit"] / "profiles/funtoo/1.0/linux-gnu" / path).mkdir(parents=True)
+    (paths["desktop-kit"] / "profiles/funtoo/kits/desktop-kit").mkdir(parents=True)
+    lines = [
+        *(f"core-kit:funtoo/1.0/linux-gnu/{path}" for path in ("arch/x86-64bit", "build/current", "flavor/core")),
+        "/var/git/meta-repo/kits/core-kit/profiles/funtoo/1.0/linux-gnu/mix-ins/no-systemd",
+        "desktop-kit:funtoo/kits/desktop-kit",
+    ]
+    parents(chroot, *lines)
+    profile.configure(Rooted(chroot), (), Repositories("core-kit", paths, {}))
+    assert profile.current(chroot) == [*lines[:3], "core-kit:funtoo/1.0/linux-gnu/mix-ins/no-systemd", lines[4]]
+
+
 # what config.yml names, and what Portage then uses
 WANTED = {
     (f"{AMD64}/no-multilib",): [f"core-kit:{AMD64}/no-multilib"],
@@ -106,6 +122,28 @@ def test_a_profile_that_is_not_there_is_refused_with_the_nearest(
         profile.configure(Rooted(chroot), wanted, available)
     assert caught.value.message == message
     assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        (f"{AMD64}/musl", "its C library is musl (expected glibc)"),
+        ("hardened/linux/musl/amd64", "its C library is musl (expected glibc)"),
+        (f"{AMD64}/llvm/systemd", "its compiler is LLVM's (expected GCC)"),
+        (f"{AMD64}/clang", "its compiler is LLVM's (expected GCC)"),
+    ],
+)
+def test_a_profile_of_another_c_library_or_compiler_is_unsupported(
+    chroot: Path, available: Repositories, path: str, why: str
+) -> None:
+    (available.paths["core-kit"] / "profiles" / path).mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        profile.configure(Rooted(chroot), (path,), available)
+    assert caught.value.message == f"profile: {path}: unsupported: {why}"
+    link(chroot, f"../../var/db/repos/gentoo/profiles/{path}")
+    with pytest.raises(UserError) as caught:
+        profile.configure(Rooted(chroot), (), available)
+    assert caught.value.message == f"the profile of the stage3: {path}: unsupported: {why}"
 
 
 def test_a_stage3s_profile_that_the_tree_lacks_is_named(chroot: Path, available: Repositories) -> None:
