@@ -30,9 +30,14 @@ _NOISE = re.compile(r"!!! CONFIG_PROTECT is empty|\[(ebuild|binary) |emerge: sea
 
 # where the user has a say in what emerge speaks of
 _ADVICE = (
-    (r"Change USE|USE changes|REQUIRED_USE|USE flag constraints", "etc/portage/package.use"),
-    (r"keyword", "etc/portage/package.accept_keywords"),
-    (r"package\.mask", "etc/portage/package.unmask"),
+    (r"Change USE|USE changes|REQUIRED_USE|USE flag constraints", "edit etc/portage/package.use"),
+    (r"keyword", "edit etc/portage/package.accept_keywords"),
+    (r"package\.mask", "edit etc/portage/package.unmask"),
+    (r"circular dependencies", "turn off the USE flag that closes the circle, in etc/portage/package.use"),
+    (r"single package slot", "mask one of the versions in etc/portage/package.mask, or leave out what needs it"),
+    (r"\[blocks |installed at the same time", "leave out one of the packages that block each other"),
+    (r"masked by: EAPI|EAPI \S+ requires", "name a stage3 with a newer Portage and bash in stage3_url"),
+    (r"no ebuilds to satisfy.*\s*\(dependency required by \"[^@]", "add the repository that has it to overlays"),
 )
 
 # text that only gets into messages
@@ -151,10 +156,10 @@ def _refused(said: str, sets: Mapping[str, Sequence[str]]) -> UserError:
     said = re.sub(r"\x1b\[[0-9;]*m", "", said)
     named = [f"{file}: {atom}" for file, atoms in sets.items() for atom in atoms if atom in re.split(r"[\s\"']+", said)]
     explanation = [line.rstrip() for line in said.splitlines() if line.strip() and not _NOISE.match(line)]
-    advice = [file for pattern, file in _ADVICE if re.search(pattern, said)]
+    advice = [remedy for pattern, remedy in _ADVICE if re.search(pattern, said)]
     return UserError(
         "\n".join(["Portage cannot build these package sets", *(f"  {line}" for line in [*named, *explanation])]),
-        hint=f"edit {' or '.join([*(advice or dict.fromkeys(sets))])}",
+        hint="; or ".join(advice) or f"edit {' or '.join(sets)}",
     )
 
 

@@ -166,19 +166,27 @@ def test_a_malformed_answer_of_the_chroot_is_refused(
 @pytest.mark.parametrize(
     ("said", "named", "hint"),
     [
-        ('emerge: there are no ebuilds to satisfy "sys-apps/gold".', ["core: sys-apps/gold"], "packages/packages.core"),
+        (
+            'emerge: there are no ebuilds to satisfy "sys-apps/gold".',
+            ["core: sys-apps/gold"],
+            "edit packages/packages.core",
+        ),
         (
             'no ebuilds built with USE flags to satisfy "sys-apps/lead[static]".\n- lead-1 (Change USE: +static)',
             ["core: sys-apps/lead[static]"],
-            "etc/portage/package.use",
+            "edit etc/portage/package.use",
         ),
         (
             "All ebuilds that could satisfy 'a/b' have been masked.\n- a/b-1 (masked by: ~amd64 keyword)",
             ["util: a/b"],
-            "etc/portage/package.accept_keywords",
+            "edit etc/portage/package.accept_keywords",
         ),
-        ("- a/b-1::gentoo (masked by: package.mask)", [], "etc/portage/package.unmask"),
-        ('no ebuilds to satisfy "x/y".\n(dependency required by "sys-apps/gold-1")', [], "packages/packages.core or "),
+        ("- a/b-1::gentoo (masked by: package.mask)", [], "edit etc/portage/package.unmask"),
+        (
+            'no ebuilds to satisfy "x/y".\n(dependency required by "sys-apps/gold-1")',
+            [],
+            "add the repository that has it to overlays",
+        ),
     ],
 )
 def test_sets_that_portage_cannot_build_are_explained_by_itself_with_the_file_to_edit(
@@ -189,7 +197,49 @@ def test_sets_that_portage_cannot_build_are_explained_by_itself_with_the_file_to
         check(context, runner, refusal=noise + said + "\n\n")
     lines = [line.strip() for line in caught.value.message.splitlines()[1:]]
     assert lines == [*(f"packages/packages.{line}" for line in named), *said.splitlines()]
-    assert str(caught.value.hint).startswith(f"edit {hint}")
+    assert str(caught.value.hint).startswith(hint)
+
+
+# what emerge of Portage 3.0.83 says, and the remedy
+REMEDIES = {
+    "a slot conflict": (
+        "!!! Multiple package instances within a single package slot have been pulled\n"
+        "!!! into the dependency graph, resulting in a slot conflict:\n",
+        "mask one of the versions in etc/portage/package.mask, or leave out what needs it",
+    ),
+    "a blocker": (
+        '[blocks B      ] app-misc/base ("app-misc/base" is hard blocking app-misc/acid-1)\n',
+        "leave out one of the packages that block each other",
+    ),
+    "a circle": (
+        " * Error: circular dependencies:\n(app-misc/egg-1) depends on\n",
+        "turn off the USE flag that closes the circle, in etc/portage/package.use",
+    ),
+    "an EAPI that Portage does not know": (
+        "- app-misc/future-1::vendor (masked by: EAPI 99)\n",
+        "name a stage3 with a newer Portage and bash in stage3_url",
+    ),
+    "an EAPI for a newer bash": (
+        " *   EAPI 9 requires >=bash-5.3 but only 5.2 was found\n",
+        "name a stage3 with a newer Portage and bash in stage3_url",
+    ),
+    "a package of a repository that is not there": (
+        'emerge: there are no ebuilds to satisfy "app-misc/nowhere".\n'
+        '(dependency required by "app-misc/lost-1::vendor" [ebuild])\n',
+        "add the repository that has it to overlays",
+    ),
+    "two at once": (
+        "- app-misc/a-1 (masked by: package.mask)\n- app-misc/b-1 (masked by: ~amd64 keyword)\n",
+        "edit etc/portage/package.accept_keywords; or edit etc/portage/package.unmask",
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "hint"), REMEDIES.values(), ids=REMEDIES)
+def test_each_kind_of_refusal_has_its_remedy(context: Context, runner: FakeRunner, said: str, hint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check(context, runner, refusal=said)
+    assert caught.value.hint == hint
 
 
 def test_the_script_runs_in_the_chroot_without_the_network(context: Context, runner: FakeRunner) -> None:
