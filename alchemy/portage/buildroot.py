@@ -13,7 +13,7 @@ from alchemy.errors import BuildError, UserError, VerificationError
 from alchemy.host import files, tarball
 from alchemy.host.chroot import Chroot
 from alchemy.host.rooted import Rooted
-from alchemy.portage import binhosts, binpkgs, preflight, settings, sources
+from alchemy.portage import binhosts, binpkgs, kernel_config, preflight, settings, sources
 from alchemy.portage.binpkgs import Binpkgs
 from alchemy.portage.repositories import Repositories
 from alchemy.stage import identity
@@ -55,6 +55,7 @@ def chroot(context: Context, root: Path, available: Repositories) -> Chroot:
         ro_binds={
             settings.USER_DISTFILES: context.root / "distfiles",
             settings.FETCHED_DISTFILES: sources.folder(context),
+            **kernel_config.hidden(),
             **available.binds,
         },
     )

@@ -14,7 +14,18 @@ from alchemy.host import files
 from alchemy.host.chroot import Chroot
 from alchemy.host.rooted import Rooted
 from alchemy.parts import rootdigest
-from alchemy.portage import binpkgs, buildroot, increment, profile, repositories, runtime, scripts, settings, soundness
+from alchemy.portage import (
+    binpkgs,
+    buildroot,
+    increment,
+    kernel_config,
+    profile,
+    repositories,
+    runtime,
+    scripts,
+    settings,
+    soundness,
+)
 from alchemy.portage.repositories import Repositories
 from alchemy.stage import EARLIER, Inputs, Pins, Stage, needed
 from alchemy.stages import outputs
@@ -56,6 +67,7 @@ def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
             "keep_scripts": str(context.config.keep_scripts),
             "profile": " ".join(context.config.profile),
             "binhosts": " ".join(context.config.binhosts),
+            **({"kernel_conf": files.digest(*kernel_config.paths(context))} if _is_fetched(context) else {}),
         },
         needs=needed(made, "stage3", *trees),
         optional=needed(made, "tools"),
@@ -84,6 +96,7 @@ def _build(context: Context, trees: list[str], output: Path, inputs: Inputs) -> 
     extended = _extend(context, inputs, available, sets, root)
     if not extended:
         inside, kept = buildroot.prepare(context, inputs["stage3"], folder(context), available, sets, NAME)
+        inside = _with_kernel(context, inside)
         stage3s = binpkgs.installed(inside.root)
         buildroot.build(context, inside, kept, sets, NAME)
         into = _into(root, binpkgs.as_installed(context, inside, kept, stage3s, context.logfile(NAME)))
@@ -117,6 +130,7 @@ def _extend(
     }
     root, unpacked = context.work / "increment", outputs.tools(inputs["tools"]).root
     borrowed = buildroot.borrow(context, inputs["stage3"], unpacked, root, available, sets, NAME)
+    borrowed = _with_kernel(context, borrowed)
     atoms = ["sys-apps/baselayout", "@alchemy"]
     added = increment.add(context, _into(image, borrowed), parts, image, atoms, _INTO_IMAGE)
     files.remove(root)
@@ -127,6 +141,16 @@ def _extend(
             files.remove(path)
         return False
     return added
+
+
+def _is_fetched(context: Context) -> bool:
+    """Returns whether the stage3 is fetched: its tree has ebuilds that check the kernel's configuration. The embedded
+    tree has none, and a changed kernel rebuilds nothing there."""
+    return not context.config.stage3_url.startswith("debian:")
+
+
+def _with_kernel(context: Context, inside: Chroot) -> Chroot:
+    return kernel_config.show(context, inside) if _is_fetched(context) else inside
 
 
 def _about(output: Path) -> dict[str, Any]:
