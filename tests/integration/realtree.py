@@ -1,0 +1,195 @@
+"""Two repositories with what Gentoo's packages have: a main one in Gentoo's layout, and an overlay `vendor` beside it.
+
+The packages install text files, so that an image of them is built in a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.integration import layout
+from tests.lib.gits import Repository
+
+PROFILE = f"{layout.PROFILE}/node"
+
+# as Funtoo combines profiles
+PROFILES = [f"gentoo:{PROFILE}", "vendor:node"]
+
+# what pkg_postinst says, and what the news item says
+MESSAGE = "gold melts at 1064 degrees"
+
+# the value of xattr(7) security.capability: version 2, effective, CAP_NET_RAW
+_NET_RAW = "0100000200200000000000000000000000000000"
+
+_DEFAULTS = {
+    "EAPI": "8", "DESCRIPTION": "A package of the tests", "HOMEPAGE": "https://example.org", "LICENSE": "MIT",
+    "SLOT": "0", "KEYWORDS": "amd64", "S": "${WORKDIR}",
+}  # fmt: skip
+
+
+def ebuild(more: str = "", **variables: str) -> str:
+    """The text of an ebuild: variables beyond those that all have, and functions."""
+    values = _DEFAULTS | variables
+    return "".join(f'{name}="{value}"\n' for name, value in values.items()) + more
+
+
+def installs(path: str, text: str = "gold") -> str:
+    """A src_install that installs a file."""
+    folder, _, name = path.rpartition("/")
+    return f'src_install() {{\n\tinsinto {folder}\n\tnewins - {name} <<<"{text}"\n}}\n'
+
+
+_ACCOUNT = """\
+pkg_preinst() {
+	[[ -e ${EROOT}/etc/passwd ]] || die "no /etc/passwd"
+	COMMAND --prefix "${EROOT:-/}" --system ARGUMENTS || die
+}
+"""
+
+# as linux-info.eclass does
+_CHECK = """\
+pkg_pretend() {
+	[[ ! -s /proc/config.gz ]] || die "sees the kernel of the host"
+	grep -qx CONFIG_64BIT=y "${KERNEL_DIR:-/usr/src/linux}/.config" || die "sees no kernel of the image"
+	local version=$(make -s -C "${KERNEL_DIR}" -f - e <<<$'include Makefile\\ne:\\n\\t@echo $(VERSION).$(PATCHLEVEL)')
+	[[ ${version} == 6.12 ]] || die "sees a kernel of version ${version}"
+}
+"""
+
+_PATCH = """\
+--- a/metal
++++ b/metal
+@@ -1 +1 @@
+-lead
++gold
+"""
+
+# packages that build, by name and version: each shows something of real trees
+GOOD: Mapping[str, str] = {
+    "targets-1": ebuild(
+        installs("/usr/share/real/targets", "$(usev python_targets_gold)"),
+        IUSE="python_targets_gold python_targets_lead",
+        REQUIRED_USE="^^ ( python_targets_gold python_targets_lead )",
+    ),
+    "borrowed-1": "EAPI=8\ninherit metal\n" + ebuild(installs("/usr/share/real/borrowed", "${METAL_OF_ECLASS}")),
+    "patched-1": ebuild("src_unpack() { echo lead >metal; }\n" + installs("/usr/share/real/patched", "$(<metal)")),
+    "environment-1": ebuild(installs("/usr/share/real/environment", "${METAL}")),
+    "hooked-1": ebuild(),
+    "masked-1": ebuild(installs("/usr/share/real/masked", "${PV}")),
+    "masked-2": ebuild(installs("/usr/share/real/masked", "${PV}")),
+    "provider-1": ebuild(installs("/usr/share/real/provider"), RDEPEND="app-misc/provided"),
+    "account-1": ebuild(
+        "pkg_setup() {\n\tgetent passwd metal >/dev/null || die\n}\n"
+        + installs("/usr/share/real/account").replace("}\n", "\tfowners metal:metal /usr/share/real/account\n}\n"),
+        DEPEND="acct-user/metal", RDEPEND="acct-user/metal",
+    ),
+    "protected-1": ebuild(
+        'pkg_setup() {\n\techo edited >"${EROOT}/etc/protected.conf" || die\n}\n' + installs("/etc/protected.conf")
+    ),
+    "capable-1": ebuild(
+        installs("/usr/bin/ping").replace("insinto", "exeinto").replace("newins", "newexe")
+        + "pkg_postinst() {\n\tpython3 -c 'import os, sys; "
+        f'os.setxattr(sys.argv[1], "security.capability", bytes.fromhex("{_NET_RAW}"))\' '
+        '"${EROOT}/usr/bin/ping" || die\n}\n'
+    ),
+    "checking-1": ebuild(_CHECK + installs("/usr/share/real/checking")),
+    "profiled-1": ebuild(installs("/usr/share/real/profiled", "${VENDOR_METAL}")),
+    "restricted-1": ebuild(installs("/usr/share/real/restricted"), RESTRICT="mirror bindist strip test"),
+    "temporary-1": ebuild(installs("/usr/lib/tmpfiles.d/temporary.conf", "d /run/gold 0755 root root -")),
+    "talker-1": ebuild(installs("/usr/share/real/talker") + f'pkg_postinst() {{\n\tewarn "{MESSAGE}"\n}}\n'),
+}  # fmt: skip
+
+ACCOUNTS: Mapping[str, str] = {
+    "acct-group/metal/metal-0": ebuild(_ACCOUNT.replace("COMMAND", "groupadd").replace("ARGUMENTS", "-g 464 metal")),
+    "acct-user/metal/metal-0": ebuild(
+        _ACCOUNT.replace("COMMAND", "useradd").replace("ARGUMENTS", "-u 464 -g 464 -M -d /nonexistent metal"),
+        DEPEND="acct-group/metal", RDEPEND="acct-group/metal",
+    ),
+}  # fmt: skip
+
+# packages that do not build
+BAD: Mapping[str, str] = {
+    "choosy-1": ebuild(IUSE="+gold lead", REQUIRED_USE="gold? ( lead )"),
+    "metal-1": ebuild(),
+    "metal-2": ebuild(),
+    "old-1": ebuild(RDEPEND="=app-misc/metal-1"),
+    "new-1": ebuild(RDEPEND="=app-misc/metal-2"),
+    "acid-1": ebuild(RDEPEND="!!app-misc/base"),
+    "base-1": ebuild(),
+    "hen-1": ebuild(DEPEND="app-misc/egg"),
+    "egg-1": ebuild(DEPEND="app-misc/hen"),
+    "live-9999": ebuild(KEYWORDS="", PROPERTIES="live"),
+    "testing-1": ebuild(KEYWORDS="~amd64"),
+    "picky-1": ebuild(RDEPEND="app-misc/choosy[lead,-gold]"),
+    "unsafe-1": ebuild(),
+    "licensed-1": ebuild(LICENSE="vendor-eula"),
+    "byhand-1": ebuild(SRC_URI="gold.zip", RESTRICT="fetch"),
+    "eapi-1": ebuild(EAPI="9"),
+    "future-1": ebuild(EAPI="99"),
+    "lost-1": ebuild(RDEPEND="app-misc/nowhere"),
+    "pretender-1": ebuild('pkg_pretend() {\n\tdie "CONFIG_GOLD is not set in the kernel"\n}\n'),
+}
+
+
+def main(folder: Path) -> Repository:
+    """The repository `gentoo`: a profile of several parents, USE_EXPAND, a mask, an eclass, licences and news."""
+    made: Repository = layout.tree(folder, "gentoo")
+    profiles = folder / "profiles"
+    files = {
+        "profiles/base/make.defaults": 'USE_EXPAND="${USE_EXPAND} PYTHON_TARGETS"\nPYTHON_TARGETS="gold"\n',
+        "profiles/base/eapi": "8\n",
+        f"profiles/{PROFILE}/parent": "..\n../../../../../base\n",
+        f"profiles/{PROFILE}/eapi": "8\n",
+        f"profiles/{PROFILE}/package.mask": "# breaks the furnace\napp-misc/unsafe\n",
+        "profiles/profiles.desc": f"amd64 {layout.PROFILE} stable\namd64 {PROFILE} stable\n",
+        "eclass/metal.eclass": "METAL_OF_ECLASS=gold\n",
+        "metadata/news/2026-01-01-gold/2026-01-01-gold.en.txt": (
+            "Title: Gold\nAuthor: A <a@example.org>\nPosted: 2026-01-01\nRevision: 1\nNews-Item-Format: 2.0\n\nGold\n"
+        ),
+    }  # fmt: skip
+    _write(folder, files)
+    groups = profiles / "license_groups"
+    groups.write_text(f"{groups.read_text(encoding='utf-8')}EULA vendor-eula\n", encoding="utf-8")
+    made.git("add", "--all")
+    made.git("commit", "--quiet", "-m", "profiles")
+    return made
+
+
+def overlay(folder: Path) -> None:
+    """The repository `vendor`, which uses the eclasses of gentoo."""
+    files = {
+        "profiles/repo_name": "vendor\n",
+        "profiles/eapi": "8\n",
+        "profiles/node/eapi": "8\n",
+        "profiles/node/make.defaults": 'VENDOR_METAL="gold"\n',
+        "profiles/categories": "acct-group\nacct-user\n",
+        "metadata/layout.conf": "masters = gentoo\nthin-manifests = true\nprofile-formats = portage-2\n",
+        "app-misc/byhand/Manifest": f"DIST gold.zip 4 SHA512 {'0' * 128}\n",
+    }
+    for full, text in {**GOOD, **BAD}.items():
+        files[f"app-misc/{full.rpartition('-')[0]}/{full}.ebuild"] = text
+    _write(folder, files | {f"{path}.ebuild": text for path, text in ACCOUNTS.items()})
+
+
+def settings(folder: Path) -> None:
+    """What a user has in etc/portage: folders where Portage takes either a file or a folder."""
+    _write(
+        folder,
+        {
+            "env/furnace": 'METAL="gold"\n',
+            "package.env/vendor": "app-misc/environment furnace\n",
+            "patches/app-misc/patched/gold.patch": _PATCH,
+            "package.mask/vendor": ">app-misc/masked-1\n",
+            "profile/package.provided": "app-misc/provided-1\n",
+            "bashrc": '[[ ${PN} != hooked ]] || '
+                      'post_src_install() { insinto /usr/share/real; newins - hooked <<<gold; }\n',
+        },
+    )  # fmt: skip
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,171 @@
+"""What real trees have, in packages made for the purpose: one image of all that build, and the messages of the others.
+
+The tree is in Gentoo's layout, the configuration as a user writes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from alchemy import context as contexts
+from alchemy.context import Context
+from alchemy.errors import AlchemyError, BuildError
+from alchemy.host import files
+from alchemy.host.chroot import Chroot
+from alchemy.portage import binpkgs, buildroot, preflight, repositories
+from alchemy.stages import outputs, plan, stage3, system
+from tests.integration import layout, realtree
+from tests.lib.clones import Clone, small_clone
+from tests.lib.keys import Key
+from tests.lib.mirror import Server
+
+pytestmark = pytest.mark.exhaustive
+
+GOOD = sorted({name.rpartition("-")[0] for name in realtree.GOOD})
+
+
+@pytest.fixture(scope="module")
+def clone(
+    build_context: Context, secrets: Mapping[str, Key], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Clone]:
+    """A clone whose user has configured a Gentoo stage3, its tree in git, a profile and an overlay, with a system."""
+    made = plan.create(build_context, plan.recall(build_context))["stage3"]
+    plan.realize(build_context, [made])
+    folder = tmp_path_factory.mktemp("realtree")
+    server = Server(folder / "mirror")
+    (folder / "mirror").mkdir(exist_ok=True)
+    tarball = folder / "mirror/stage3.tar.zst"
+    layout.stage3(made.output / stage3.TARBALL, tarball, "gentoo", secrets["ours"])
+    layout.serve(realtree.main(folder / "tree"), folder / "mirror/git/gentoo.git")
+    atoms = ["sys-apps/baselayout", *(f"app-misc/{name}" for name in GOOD)]
+    clone = small_clone(folder / "clone", atoms, shared=("distfiles",))
+    realtree.overlay(clone.root / "overlays/vendor")
+    realtree.settings(clone.root / "etc/portage")
+    clone.configure(
+        {
+            "stage3_url": f"{server.url}/{tarball.name}",
+            "stage3_sha256": files.sha256(tarball),
+            "sync": {"method": "git", "url": f"{server.url}/git/gentoo.git", "verify": False},
+            "profile": realtree.PROFILES,
+        }
+    )
+    try:
+        clone.build("build.system")
+        yield clone
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def output(clone: Clone) -> Path:
+    """The output of the system stage."""
+    (found,) = clone.cache.glob("stages/system-*")
+    return found
+
+
+@pytest.fixture(scope="module")
+def built(clone: Clone) -> Iterator[tuple[Context, Chroot]]:
+    """The context of the clone, and the chroot that its build has left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(clone.root)
+        patch.setenv("ALCHEMY_CACHE_DIR", str(clone.cache))
+        patch.setenv("ALCHEMY_WORK_DIR", str(clone.work))
+        context = contexts.create(clone.root, "test")
+    planned = plan.create(context, plan.recall(context))
+    available = repositories.collect(context, {name: made.output for name, made in planned.trees.items()})
+    inside = buildroot.chroot(context, system.folder(context), available)
+    folder = binpkgs.folder(context, "test")
+    folder.mkdir(parents=True)
+    yield context, dataclasses.replace(inside, binds={**inside.binds, "/var/cache/binpkgs": folder})
+    context.runner.stop()
+
+
+SHOWN = {
+    "USE_EXPAND of a parent profile": ("usr/share/real/targets", "python_targets_gold"),
+    "an eclass of another repository": ("usr/share/real/borrowed", "gold"),
+    "patches of the user": ("usr/share/real/patched", "gold"),
+    "package.env, a folder, and env": ("usr/share/real/environment", "gold"),
+    "bashrc": ("usr/share/real/hooked", "gold"),
+    "package.mask, a folder": ("usr/share/real/masked", "1"),
+    "package.provided": ("usr/share/real/provider", "gold"),
+    "CONFIG_PROTECT": ("etc/protected.conf", "gold"),
+    "pkg_pretend that checks the kernel": ("usr/share/real/checking", "gold"),
+    "a profile of another repository": ("usr/share/real/profiled", "gold"),
+    "RESTRICT of mirrors and of binary packages": ("usr/share/real/restricted", "gold"),
+    "tmpfiles": ("usr/lib/tmpfiles.d/temporary.conf", "d /run/gold 0755 root root -"),
+}
+
+
+@pytest.mark.parametrize(("path", "text"), SHOWN.values(), ids=SHOWN)
+def test_the_image_has_what_the_packages_of_a_real_tree_install(output: Path, path: str, text: str) -> None:
+    assert (output / outputs.ROOT / path).read_text(encoding="utf-8") == f"{text}\n"
+
+
+def test_no_file_waits_to_be_merged_by_hand(output: Path) -> None:
+    assert not list((output / outputs.ROOT / "etc").rglob("._cfg*"))
+
+
+def test_accounts_of_packages_are_those_of_the_image_and_own_their_files(output: Path) -> None:
+    root = output / outputs.ROOT
+    accounts = [line.split(":") for line in (root / "etc/passwd").read_text(encoding="utf-8").splitlines()]
+    assert ["464", "464"] in [fields[2:4] for fields in accounts if fields[0] == "metal"]
+    assert "metal" in (root / "etc/group").read_text(encoding="utf-8")
+    owned = (root / "usr/share/real/account").stat()
+    assert (owned.st_uid, owned.st_gid) == (464, 464)
+
+
+def test_a_program_keeps_its_file_capabilities(output: Path) -> None:
+    assert os.getxattr(output / outputs.ROOT / "usr/bin/ping", "security.capability")
+
+
+def test_what_a_package_says_when_it_is_installed_is_in_the_log(clone: Clone) -> None:
+    assert realtree.MESSAGE in (clone.work / "log/system.log").read_text(encoding="utf-8")
+
+
+def test_the_profiles_of_the_user_are_those_in_use(output: Path) -> None:
+    about = json.loads((output / outputs.ABOUT).read_text(encoding="utf-8"))
+    assert about["profile"] == realtree.PROFILES
+
+
+# the packages to build, what the message says, and the remedy
+REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    "a REQUIRED_USE conflict": (("choosy",), ("app-misc/choosy-1", "gold? ( lead )"), "etc/portage/package.use"),
+    "a slot conflict": (("old", "new"), ("app-misc/metal-1", "app-misc/metal-2"), "etc/portage/package.mask"),
+    "a blocker": (("acid", "base"), ("app-misc/base", "app-misc/acid-1"), "block each other"),
+    "a circular dependency": (("hen",), ("app-misc/hen-1", "app-misc/egg-1"), "etc/portage/package.use"),
+    "a live ebuild": (("live",), ("app-misc/live-9999", "keyword"), "etc/portage/package.accept_keywords"),
+    "a keyword for testing": (("testing",), ("app-misc/testing-1", "~amd64"), "etc/portage/package.accept_keywords"),
+    "USE of a dependency": (("picky",), ("app-misc/choosy", "lead"), "etc/portage/package.use"),
+    "a mask of the profile": (("unsafe",), ("app-misc/unsafe-1", "breaks the furnace"), "etc/portage/package.unmask"),
+    "a licence in a group": (("licensed",), ("app-misc/licensed-1: not accepted: vendor-eula",), "accept_licenses"),
+    "a file to fetch by hand": (("byhand",), ("gold.zip has to be fetched by hand",), "distfiles"),
+    "EAPI 9 where bash is too old": (("eapi",), ("EAPI 9 requires >=bash-5.3",), "stage3_url"),
+    "an unknown EAPI": (("future",), ("app-misc/future-1", "EAPI 99"), "Portage"),
+    "a dependency that is nowhere": (("lost",), ("app-misc/nowhere", "app-misc/lost-1"), "overlays"),
+}
+
+
+@pytest.mark.parametrize(("names", "said", "hint"), REFUSED.values(), ids=REFUSED)
+def test_a_package_that_cannot_be_built_is_refused_with_the_cause_and_the_remedy(
+    built: tuple[Context, Chroot], names: tuple[str, ...], said: tuple[str, ...], hint: str
+) -> None:
+    context, inside = built
+    atoms = [f"app-misc/{name}" for name in names]
+    with pytest.raises(AlchemyError) as caught:
+        preflight.check(context, inside, atoms, context.logfile("test"), sets={"packages/packages.core": atoms})
+    assert not [text for text in said if text not in caught.value.message]
+    assert hint in str(caught.value.hint)
+
+
+def test_a_check_of_a_package_before_it_is_built_is_told(built: tuple[Context, Chroot]) -> None:
+    context, inside = built
+    with pytest.raises(BuildError) as caught:
+        buildroot.emerge(context, inside, ["app-misc/pretender"], context.logfile("test"))
+    assert "app-misc/pretender-1" in caught.value.message
+    assert "CONFIG_GOLD is not set in the kernel" in caught.value.message
