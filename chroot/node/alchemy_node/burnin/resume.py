@@ -29,6 +29,8 @@ _PAGE = 8 << 20
 _IMPORTANT = re.compile(
     r"panic|hardware error|\bmce\b|machine check|\bBUG\b|oops|nmi|watchdog|lockup|aer:", re.IGNORECASE
 )
+# may hold these words as parameters
+_COMMAND_LINE = re.compile(r"(?:Kernel c|C)ommand line: ")
 _MOST_WORDS = 10
 # the journal, the reports and the light take this long to end before a reboot
 _ENDING_SECONDS = 180
@@ -139,7 +141,7 @@ def last_words(machine: Machine, since: float) -> str:
     latest = [dump for dump in dumps if dump[0] >= dumps[-1][0] - _DUMP_SECONDS and dump[1] == dumps[-1][1]]
     latest.sort(key=lambda dump: dump[2], reverse=True)
     lines = [_PREFIX.sub("", line.strip()) for dump in latest for line in dump[3].splitlines() if line.strip()]
-    important = [line for line in lines if _IMPORTANT.search(line)]
+    important = [line for line in lines if _IMPORTANT.search(line) and not _COMMAND_LINE.match(line)]
     return " | ".join(printable(line, 200) for line in (important or lines)[-_MOST_WORDS:])
 
 
