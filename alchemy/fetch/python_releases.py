@@ -20,8 +20,12 @@ def find(context: Context, project: str, log: Path) -> list[str]:
     try:
         index = python_index.configured(context, log)
         for page in index.pages:
-            url = f"{page}/{project}/"
-            content = download.small(context, url, attempts=1, settings=index.settings)
+            # a folder of this host has a page as a file
+            url = f"{page}/{project}/{'index.html' if page.startswith('file:') else ''}"
+            try:
+                content = download.small(context, url, attempts=1, settings=index.settings)
+            except download.NotThereError:
+                continue
             names = map(download.file_name, python_index.parse_page(content, url))
             found += [match[1] for name in names if (match := archive.fullmatch(name))]
     except AlchemyError as error:

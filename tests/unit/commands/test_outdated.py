@@ -15,7 +15,7 @@ from alchemy.commands.outdated import Answers, Row
 from alchemy.config.model import Config
 from alchemy.context import Context
 from alchemy.errors import BuildError, UserError
-from alchemy.fetch import debian_sources, python_index, upstream
+from alchemy.fetch import debian_sources, download, python_index, upstream
 from alchemy.portage import settings, sources
 from alchemy.portage.ebuilds import Ebuild
 from alchemy.stages import stage3
@@ -171,6 +171,18 @@ def test_the_portage_of_the_stage3_is_behind_what_is_newer(
     row = outdated.portage(context)
     assert (row.atom, row.version, row.upstream) == ("sys-apps/portage", stage3.PORTAGE, newest)
     assert (row.status, row.reason) == (status, reason)
+
+
+def test_an_index_without_portage_is_passed_over(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    def small(_: Context, url: str, **__: object) -> bytes:
+        if url != "file:///srv/simple/portage/index.html":
+            raise download.NotThereError(f"{url}: not found")
+        return index(stage3.PORTAGE)
+
+    found = python_index.Index(("https://index.example/simple", "file:///srv/simple"), (), {})
+    monkeypatch.setattr(python_index, "configured", lambda *_: found)
+    monkeypatch.setattr("alchemy.fetch.download.small", small)
+    assert outdated.portage(context).status == "current"
 
 
 def test_files_beside_a_tarball_are_versions(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
