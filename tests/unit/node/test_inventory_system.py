@@ -259,7 +259,21 @@ def test_sensors_of_the_kernel_that_stay_unknown(output: Output, reasons: list[s
 )  # fmt: skip
 def test_errors_of_the_kernel(log: str, errors: Any, tmp_path: Path) -> None:
     found = kernel.collect(files.machine(tmp_path / "root", outputs={"dmesg -r": log}))
-    assert found == facts.Found(errors)
+    assert found == facts.Found(kernel.Log(errors))
+
+
+@pytest.mark.parametrize(
+    ("line", "microcode"),
+    [
+        ("<6>[ 1.0] microcode: Updated early from: 0x0800126f\n", "0x800126f"),
+        ("<6>[ 1.0] microcode: Current revision: 0x0800126f\n", None),
+        ("<14>[ 1.0] microcode: Updated early from: 0x0800126f\n", None),  # a program's
+        ("<6>[ 1.0] microcode: Updated early from: 0x0800126f0\n", None),
+    ],
+)
+def test_the_microcode_before_the_kernel_has_loaded_other(line: str, microcode: str | None, tmp_path: Path) -> None:
+    found = kernel.collect(files.machine(tmp_path / "root", outputs={"dmesg -r": line}))
+    assert found == facts.Found(kernel.Log([], microcode))
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def collect(machine: Machine, seconds: float = SECONDS) -> Json:
         system=tables.value.system,
         board=tables.value.board,
         chassis=tables.value.chassis,
-        firmware=boot.value,
+        firmware=present(**boot.value, microcode=log.value.microcode),
         cpus=processors.value.sockets,
         memory=ram.value,
         dimms=list(tables.value.dimms),
@@ -75,7 +75,7 @@ def collect(machine: Machine, seconds: float = SECONDS) -> Json:
         raid=arrays.value,
         bmc=controller.value.facts or None,
         sensors=[*controller.value.sensors, *readings.value],
-        kernel_errors=log.value,
+        kernel_errors=log.value.errors,
         unknown=_listed(entry for part in found for entry in part.unknown),
     )
     clean = _clean(alchemy)

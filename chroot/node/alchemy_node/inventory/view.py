@@ -173,6 +173,7 @@ def _firmware(alchemy: Json) -> Iterator[str]:
         {"uefi": "UEFI", "bios": "BIOS"}[firmware["mode"]],
         secure,
         _optional("TPM {}", firmware.get("tpm")),
+        _optional("microcode {} before the kernel's", firmware.get("microcode")),
     )
 
 
