@@ -1,6 +1,7 @@
 #!/bin/bash
 # Packs the ramfs. Runs in the chroot: pack-ramfs.sh COMPRESSOR EPOCH. Reads /mnt/early (init, busybox),
-# /mnt/firmware (files for /lib/firmware) and /mnt/system (squashfs), writes /mnt/out/ramfs.
+# /mnt/firmware (files for /lib/firmware) and /mnt/system (squashfs), appends to /mnt/out/ramfs, which holds the CPU
+# microcode.
 set -euo pipefail
 
 compressor=$1
@@ -47,7 +48,7 @@ install -m 0644 /mnt/system/*.squashfs "$system"
 
 # a program and its options: word splitting is meant
 # shellcheck disable=SC2086
-pack "$early" | $compressor >/mnt/out/ramfs
+pack "$early" | $compressor >>/mnt/out/ramfs
 # an archive begins at a multiple of four; these two hold what is compressed already
 truncate --size=%4 /mnt/out/ramfs
 pack "$firmware" >>/mnt/out/ramfs

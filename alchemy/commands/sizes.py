@@ -1,4 +1,5 @@
-"""The command build.info --sizes: the sizes of the kernel, of the parts of the ramfs, and of each package in it."""
+"""The command build.info --sizes: the sizes of the kernel, of the parts of the ramfs, and of each package and each
+driver's firmware in it."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from alchemy.ui import events
 # the parts of the ramfs besides the packages
 _INIT = "the preliminary init"
 _FIRMWARE = "firmware"
+_MICROCODE = "CPU microcode"
 _IDENTITY = "etc/, version, admin user"
 
 
@@ -53,6 +55,7 @@ def text(described: dict[str, Any]) -> str:
     for kind, title in (
         ("outputs", "output"),
         ("parts", "parts of the ramfs"),
+        ("firmware", "firmware in the ramfs"),
         ("packages", "what each package adds to the ramfs"),
     ):
         lines += ["", f"{title}:"]
@@ -71,12 +74,13 @@ def _change(change: int | None) -> str:
 
 
 def _sizes(context: Context, output: Path) -> dict[str, dict[str, int]]:
-    """Returns the sizes of the outputs of an image, of the parts of its ramfs, and of its packages. Parts and
-    packages are empty when the cache no longer holds them."""
+    """Returns the sizes of the outputs of an image, and of the parts, the packages and the firmware in its ramfs, which
+    are empty when the cache no longer holds them."""
     files = json.loads((output / outputs.MANIFEST).read_text(encoding="utf-8"))["outputs"]
     sizes = {
         "outputs": {name: entry["size"] for name, entry in files.items() if name != pxe.BOOT_SCRIPT},
         "parts": {},
+        "firmware": {},
         "packages": {},
     }
     ramfs = _needed(context, "ramfs", output)
@@ -86,12 +90,17 @@ def _sizes(context: Context, output: Path) -> dict[str, dict[str, int]]:
     if not (packed / outputs.WEIGHTS).exists() or not identity.exists():
         return sizes
     size = (packed / outputs.SYSTEM_SQUASHFS).stat().st_size
+    firmware = json.loads((ramfs / outputs.FIRMWARE_LIST).read_text(encoding="utf-8"))
     sizes["parts"] = {
         "packages": size,
-        _FIRMWARE: json.loads((ramfs / outputs.FIRMWARE_LIST).read_text(encoding="utf-8"))["size"],
+        _FIRMWARE: firmware["size"],
+        _MICROCODE: firmware.get("microcode", 0),
         _IDENTITY: (identity / outputs.IDENTITY_SQUASHFS).stat().st_size,
     }
     sizes["parts"][_INIT] = (ramfs / outputs.RAMFS).stat().st_size - sum(sizes["parts"].values())
+    for name, taken in firmware.get("sizes", {}).items():
+        pattern = str(Path(name).with_name("*")) if "/" in name else name
+        sizes["firmware"][pattern] = sizes["firmware"].get(pattern, 0) + taken
     weights = json.loads((packed / outputs.WEIGHTS).read_text(encoding="utf-8"))
     total = sum(weights.values())
     sizes["packages"] = {name: round(size * weight / total) for name, weight in weights.items() if weight}

@@ -131,6 +131,11 @@ def _somebody_can_log_in(given: Given) -> Iterator[str]:
         yield "locked: nobody could log in (expected ssh_keys, password or password_hash too)"
 
 
+def _microcode_is_found(given: Given) -> Iterator[str]:
+    if given.values.get("microcode") is True and given.values.get("embed_ramfs") is True:
+        yield "microcode: conflicts with embed_ramfs (the kernel finds it only in a ramfs of its own)"
+
+
 def _outputs_differ(given: Given) -> Iterator[str]:
     if given.get("image_name") == given.get("ramfs_name"):
         yield "ramfs_name: must differ from image_name"
@@ -138,5 +143,6 @@ def _outputs_differ(given: Given) -> Iterator[str]:
 
 _RULES: tuple[Callable[[Given], Iterator[str]], ...] = (
     _named_files_exist, _kernel_tarball_is_verified, _stage3_is_verified, _tree_is_verified, _sync_fits_the_stage3,
-    _key_files_exist, _one_password, _somebody_can_log_in, _outputs_differ,
+    _key_files_exist, _one_password, _somebody_can_log_in, _microcode_is_found,
+    _outputs_differ,
 )  # fmt: skip

@@ -43,6 +43,9 @@ GENTOO_KEYS = (
     "EF9538C9E8E64311A52CDEDFA13D0EF1914E7A72",
 )
 
+# the licence of sys-firmware/intel-microcode
+INTEL_LICENCE = "intel-ucode"
+
 _OVERRIDES = {"work_dir": "ALCHEMY_WORK_DIR", "cache_dir": "ALCHEMY_CACHE_DIR"}
 
 
@@ -82,6 +85,7 @@ class Config(BaseModel):
     ramfs_name: OutputName = "alchemy.ramfs"
     compression: Literal["xz", "zstd"] = "xz"
     firmware: tuple[Firmware, ...] = ()
+    microcode: bool | None = None
     ram_budget: Annotated[int, Field(ge=1)] | None = None
     command_keys: tuple[SshKey, ...] = ()
     signing_key: OpenPgpKey | None = None
@@ -89,6 +93,17 @@ class Config(BaseModel):
     work_dir: Folder = "work"
     cache_dir: Folder = "cache"
     jobs: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=lambda: os.cpu_count() or 1)
+
+    @property
+    def has_microcode(self) -> bool:
+        """Whether the ramfs begins with microcode: by default unless the ramfs is inside the kernel, which looks for it
+        elsewhere."""
+        return not self.embed_ramfs if self.microcode is None else self.microcode
+
+    @property
+    def has_intel_microcode(self) -> bool:
+        """Whether Intel's microcode is installed: by default where its licence is accepted."""
+        return self.microcode is True or (self.has_microcode and INTEL_LICENCE in self.accept_licenses)
 
 
 # the models of the keys that hold mappings

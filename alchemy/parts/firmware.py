@@ -61,6 +61,12 @@ def copy(source: Path, patterns: Iterable[str], target: Path, *, required: bool)
     return sorted({_plain(file) for file in wanted}), missing
 
 
+def sizes(chosen: Path) -> dict[str, int]:
+    """Returns the bytes of the files in a folder that `copy` has filled, by name."""
+    files = sorted(path for path in chosen.rglob("*") if path.is_symlink() or path.is_file())
+    return {_plain(path.relative_to(chosen)): path.lstat().st_size for path in files}
+
+
 def _plain(file: Path) -> str:
     return str(file.with_suffix("")) if file.suffix in _PACKED else str(file)
 

@@ -1,4 +1,4 @@
-"""The ramfs: cpio archives one after the other, of the preliminary init, of the firmware, and of the layers.
+"""The ramfs: cpio archives one after the other, of microcode, of the preliminary init, of firmware, and of the layers.
 
 The kernel unpacks concatenated archives, each compressed or not (its Documentation/driver-api/early-userspace/
 buffer-format.rst). The layers are compressed already and stay as they are: a change of the init repacks a megabyte.
@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from alchemy.context import Context
+from alchemy.errors import BuildError
 from alchemy.host import files
 from alchemy.host.rooted import Rooted
-from alchemy.parts import firmware
+from alchemy.parts import firmware, microcode
 from alchemy.stage import Inputs, Pins, Stage, needed
 from alchemy.stages import outputs
 
@@ -42,6 +43,7 @@ def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
             **{f"chroot/{name}": files.digest(context.root / "chroot" / name) for name in (*_EARLY, _PACK)},
             "compression": context.config.compression,
             "firmware": " ".join(context.config.firmware),
+            "microcode": str(context.config.has_microcode),
             "epoch": str(context.epoch),
         },
         needs=needed(made, "system", "kernel", *_LAYERS, "tools"),
@@ -58,7 +60,9 @@ def _build(context: Context, output: Path, inputs: Inputs) -> None:
     Rooted(inputs["system"] / outputs.ROOT).copy_out("usr/bin/busybox", early / "busybox")
     chosen = output / "firmware"
     chosen.mkdir()
-    _choose_firmware(context, inputs, chosen, output / outputs.FIRMWARE_LIST)
+    archive = microcode.archive(_microcode(context, inputs))
+    (output / outputs.RAMFS).write_bytes(archive)
+    _choose_firmware(context, inputs, chosen, output / outputs.FIRMWARE_LIST, len(archive))
     layers = {squashfs: inputs[name] / squashfs for name, squashfs in _LAYERS.items()}
     packing = dataclasses.replace(
         outputs.tools(inputs["tools"]),
@@ -81,9 +85,24 @@ def _build(context: Context, output: Path, inputs: Inputs) -> None:
     files.remove(chosen)
 
 
-def _choose_firmware(context: Context, inputs: Inputs, target: Path, listing: Path) -> None:
+def _microcode(context: Context, inputs: Inputs) -> Mapping[str, bytes]:
+    """Returns the microcode that the packages have brought, by vendor; none where config.yml wants none.
+
+    Raises BuildError when Intel's package brought none.
+    """
+    found = microcode.collect(inputs["system"] / outputs.FIRMWARE) if context.config.has_microcode else {}
+    if context.config.has_intel_microcode and microcode.INTEL not in found:
+        raise BuildError(
+            "sys-firmware/intel-microcode: no microcode (expected files in lib/firmware/intel-ucode)",
+            hint="its USE flag split-ucode has to be on: etc/portage/package.use",
+        )
+    return found
+
+
+def _choose_firmware(context: Context, inputs: Inputs, target: Path, listing: Path, microcode_size: int) -> None:
     configured = context.config.firmware
     patterns = configured or firmware.asked_for(inputs["kernel"] / outputs.MODINFO)
     source = inputs["system"] / outputs.FIRMWARE
     copied, missing = firmware.copy(source, patterns, target, required=bool(configured))
-    files.write_json(listing, {"files": copied, "missing": missing, "size": files.size(target)})
+    about = {"files": copied, "missing": missing, "size": files.size(target), "sizes": firmware.sizes(target)}
+    files.write_json(listing, {**about, "microcode": microcode_size})

@@ -36,6 +36,9 @@ _SET_PREFIX = "packages."
 
 _INTO_IMAGE = ["--root=/image", "--sysroot=/", "--config-root=/", "--usepkgonly", "--binpkg-respect-use=y"]
 
+# the atoms that a key of config.yml asks for, as sets have them
+_MICROCODE = {"config.yml: microcode": ["sys-firmware/intel-microcode"]}
+
 # What packages install for compiling and reading: a node in RAM has no use for it.
 _INSTALL_MASK = (
     "/usr/include", "/usr/src", "*.a", "*.la",
@@ -61,6 +64,7 @@ def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
         store=context.cache / "stages",
         inputs={
             **{path.name: files.digest(path) for path in sets},
+            **{f"{_SET_PREFIX}{name}": " ".join(atoms) for name, atoms in _configured(context).items()},
             **{f"overlays/{name}": files.digest(path) for name, path in repositories.local(context).items()},
             **{name: files.digest(context.root / name) for name in ("etc/portage", *buildroot.SCRIPTS)},
             "accept_licenses": " ".join(context.config.accept_licenses),
@@ -78,6 +82,11 @@ def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
     )
 
 
+def _configured(context: Context) -> Mapping[str, Sequence[str]]:
+    """Returns the atoms that a key of config.yml asks for, by what the user edits to change that."""
+    return _MICROCODE if context.config.has_intel_microcode else {}
+
+
 def folder(context: Context) -> Path:
     """Returns the folder of the build chroot."""
     return context.work / "chroot"
@@ -89,7 +98,7 @@ def _content(output: Path) -> str:
 
 
 def _build(context: Context, trees: list[str], output: Path, inputs: Inputs) -> None:
-    sets = buildroot.read_sets(context, context.config.packages)
+    sets = {**buildroot.read_sets(context, context.config.packages), **_configured(context)}
     available = repositories.collect(context, {name: inputs[name] for name in trees})
     root = output / outputs.ROOT
     root.mkdir()

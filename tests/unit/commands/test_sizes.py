@@ -16,7 +16,7 @@ from tests.unit.fakes import planned, put
 
 
 def build(context: Context, weights: dict[str, int], *, kernel: int = 900, used: int = 2) -> Context:
-    """A build whose ramfs has 1000 bytes: 600 of packages, 250 of firmware, 50 of identity."""
+    """A build whose ramfs has 1000 bytes: 600 of packages, 250 of firmware, 50 of identity, 40 of microcode."""
     outputs = {
         "stage3": {},
         "tools": {},
@@ -27,7 +27,15 @@ def build(context: Context, weights: dict[str, int], *, kernel: int = 900, used:
         "identity-squashfs": {"identity.squashfs": "i" * 50},
         "ramfs": {
             "ramfs": "r" * 1000,
-            "firmware.json": json.dumps({"files": [], "missing": [], "size": 250}),
+            "firmware.json": json.dumps(
+                {
+                    "files": [],
+                    "missing": [],
+                    "size": 250,
+                    "microcode": 40,
+                    "sizes": {"bnx2/a.fw": 100, "bnx2/b.fw": 50, "phanfw.bin": 99, "intel/ice/ddp/ice.pkg": 1},
+                }
+            ),
             "unpacked": "9",
         },
     }
@@ -55,8 +63,11 @@ def test_the_ramfs_is_divided_among_its_parts_and_the_packages(context: Context)
         {"name": "alchemy.img", "bytes": 900, "change": None},
     ]
     parts = {part["name"]: part["bytes"] for part in described["parts"]}
-    assert sorted(parts.values()) == [50, 100, 250, 600]
+    assert sorted(parts.values()) == [40, 50, 60, 250, 600]
     assert parts["firmware"] == 250
+    assert parts["CPU microcode"] == 40
+    firmware = {entry["name"]: entry["bytes"] for entry in described["firmware"]}
+    assert firmware == {"bnx2/*": 150, "phanfw.bin": 99, "intel/ice/ddp/*": 1}
     assert described["packages"] == [
         {"name": "app-shells/bash", "bytes": 450, "change": None},
         {"name": "sys-apps/kmod", "bytes": 150, "change": None},
@@ -73,7 +84,7 @@ def test_changes_are_relative_to_the_build_used_last(context: Context) -> None:
     }
     assert described["gone"] == ["app-misc/jq"]
     printed = sizes.text(described).splitlines()
-    assert [line.split() for line in printed if "/" in line and "," not in line] == [
+    assert [line.split() for line in printed if "/" in line and not {",", "*"} & set(line)] == [
         ["0.5", "KB", "+0.5", "KB", "app-shells/bash"],
         ["0.1", "KB", "-0.1", "KB", "sys-apps/kmod"],
         ["gone", "app-misc/jq"],

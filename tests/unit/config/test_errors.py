@@ -158,6 +158,7 @@ BAD: Mapping[str, tuple[str, str]] = {
     ),
     "a locked image that nobody could log in to": ("locked: true", "locked: nobody could log in (expected ssh_keys,"),
     "a locked image without a key": ("locked: true\nssh_keys: []", "locked: nobody could log in"),
+    "microcode in an embedded ramfs": ("embed_ramfs: true\nmicrocode: true", "microcode: conflicts with embed_ramfs"),
     "a lock that is a word": ("locked: 'yes'", "locked: input should be a valid boolean"),
     "a password that is a number": ("password: 12345", "password: must be text: quote it"),
     "a key that is a text": ("ssh_keys: [hello]", "ssh_keys.0: must be an OpenSSH public key"),

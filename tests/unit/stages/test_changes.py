@@ -77,6 +77,9 @@ CHANGES: dict[str, tuple[Callable[[Context], Context], set[str]]] = {
     "compression": (configure(compression="zstd"), PACKED),
     "packages": (configure(packages=("core", "network")), SYSTEM),
     "accept_licenses": (configure(accept_licenses=("EULA",)), SYSTEM),
+    "microcode": (configure(microcode=False), RAMFS),
+    "microcode of Intel": (configure(microcode=True), SYSTEM),
+    "the licence of Intel's microcode": (configure(accept_licenses=("intel-ucode",)), SYSTEM),
     "keep_scripts": (configure(keep_scripts=True), SYSTEM),
     "profile": (configure(profile=("default/small",)), SYSTEM),
     "kernel_conf": (configure(kernel_conf="6.18"), set()),  # the same text
@@ -118,6 +121,7 @@ VALUES: dict[str, object] = {
     "ramfs_name": "ramdisk",
     "compression": "zstd",
     "firmware": ("bnx2x/*",),
+    "microcode": False,
     "ram_budget": 512,
     "command_keys": ("ssh-ed25519 AAAA",),
     "signing_key": "A" * 40,

@@ -18,6 +18,7 @@ SRC_URI="
 	mirror://debian/pool/non-free-firmware/f/firmware-nonfree/firmware-netxen_${PV}-2_all.deb
 	mirror://debian/pool/non-free-firmware/f/firmware-nonfree/firmware-qlogic_${PV}-2_all.deb
 	mirror://debian/pool/non-free-firmware/f/firmware-nonfree/firmware-realtek_${PV}-2_all.deb
+	mirror://debian/pool/non-free-firmware/a/amd64-microcode/amd64-microcode_3.20250311.1_amd64.deb
 "
 S="${WORKDIR}"
 
@@ -32,12 +33,15 @@ src_prepare() {
 	default
 	# radio, sound and pictures
 	cd usr/lib/firmware && rm -r nxp rtl_bt rtlwifi rtw8* ti TAS2* || die
+	# no driver of the image has a use for what comes with AMD's microcode
+	rm -r amd amdtee || die
 }
 
-# The kernel unpacks what it loads (its decoder of xz knows no check but CRC32).
+# The kernel unpacks what it loads (its decoder of xz knows no check but CRC32), but for the microcode of CPUs.
 src_compile() {
 	cd usr/lib/firmware || die
-	find . -type f -print0 | xargs -0 -n 16 -P "$(nproc)" xz --check=crc32 --lzma2=dict=2MiB || die
+	find . -type f ! -path "./amd-ucode/*" -print0 |
+		xargs -0 -n 16 -P "$(nproc)" xz --check=crc32 --lzma2=dict=2MiB || die
 	local link
 	find . -type l | while read -r link; do
 		ln -s "$(readlink "${link}").xz" "${link}.xz" && rm "${link}" || die
