@@ -14,6 +14,9 @@ from alchemy.ui import events
 
 _SETS = ("core", "util", "network", "storage", "benchmark", "breakin", "byhand", "eula")
 _HEAD = "| atom | version | in the ramfs | licence | how it is tested |\n| --- | --- | ---: | --- | --- |\n"
+# what only its user may fetch is in no image of ours: where its file is says more than a size
+_BY_HAND = ("byhand", "eula")
+_BY_HAND_HEAD = "| atom | version | where its file is | licence | how it is tested |\n| --- | --- | --- | --- | --- |\n"
 _MISSING_HEAD = "\n| requested, but not included | instead | why |\n| --- | --- | --- |\n"
 _NOT_MEASURED = "-"
 _FIRMWARE = "sys-kernel/linux-firmware"
@@ -36,7 +39,7 @@ def measured(described: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _table(root: Path, name: str, sizes: Mapping[str, str]) -> Iterator[str]:
-    yield _HEAD
+    yield _BY_HAND_HEAD if name in _BY_HAND else _HEAD
     # what the tests run, or where else a tool is tested, or why it is missing
     tools = yaml.safe_load((root / f"tests/tools/{name}.yml").read_text(encoding="utf-8"))
     tested = {tool["atom"]: tool.get("tested", "run in the booted image") for tool in tools}
@@ -44,7 +47,8 @@ def _table(root: Path, name: str, sizes: Mapping[str, str]) -> Iterator[str]:
         ebuild = _ebuild(root, atom)
         _, version = settings.split_version(ebuild.stem)
         licence = _variable(ebuild, "LICENSE").replace("|", "\\|")
-        yield f"| {atom} | {version} | {sizes.get(atom, _NOT_MEASURED)} | {licence} | {tested.get(atom, '-')} |\n"
+        third = _variable(ebuild, "HOMEPAGE") if name in _BY_HAND else sizes.get(atom, _NOT_MEASURED)
+        yield f"| {atom} | {version} | {third} | {licence} | {tested.get(atom, '-')} |\n"
     missing = [tool for tool in tools if "missing" in tool]
     if missing:
         yield _MISSING_HEAD

@@ -103,6 +103,8 @@ VENDORS = [
            rpm(["gzip"])({"opt/smartstorageadmin/ssacli/bin/ssacli": PROGRAM}), ("hpssacli", "ssacli")),
     Vendor("sys-block/areca-cli", "linuxcli_V1.15.8_180529.zip",
            zipped({"linuxcli_V1.15.8_180529/x86_64/cli64": PROGRAM}), ("areca-cli", "cli64")),
+    Vendor("sys-block/sas2ircu", "SAS2IRCU_P20.zip",
+           zipped({"SAS2IRCU_P20/sas2ircu_linux_x86_rel/sas2ircu": PROGRAM}), ("sas2ircu",)),
     Vendor("sci-mathematics/gimps", "gimps-30.19.13.linux64.tar.gz",
            tar("w:gz")({"mprime": PROGRAM, "libgmp.so.10.4.1": b"", "libgmp.so.10": b""}), ("mprime",)),
     Vendor("app-benchmarks/y-cruncher", "y-cruncher-0.8.7.9547-static.tar.xz",
@@ -113,12 +115,14 @@ VENDORS = [
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A package that is compiled from a file that only a person may fetch: the file's stand-in, and its program."""
+    """A package that is compiled from a file that only a person may fetch: the file's stand-in, its program, and a
+    shared library that it is linked with, which an empty one stands in for."""
 
     atom: str
     file: str
     content: bytes
     program: str
+    library: str = ""
 
 
 SAYS_GOLD = b'#include <stdio.h>\nint main(void) { puts("gold"); return 0; }\n'
@@ -131,6 +135,15 @@ def made_by(target: str, program: str, folder: str, **more: bytes) -> bytes:
     return tar("w:gz")({f"{folder}/{name}": content for name, content in files.items()})
 
 
+CONFIGURED = {
+    "autogen.sh": b"#!/bin/sh\necho 'echo all: >made' >configure\nchmod +x configure\n",
+    "Makefile": (
+        b"include made\nall: gold.c\n\t$(CC) $(CFLAGS) -o sysbench gold.c\n"
+        b"install:\n\tinstall -D sysbench $(DESTDIR)/usr/bin/sysbench\n"
+    ),
+    "gold.c": SAYS_GOLD,
+}
+
 SOURCES = [
     Source("app-benchmarks/nbench", "nbench-byte-2.2.3.tar.gz",
            made_by("nbench", "nbench", "nbench-byte-2.2.3", NNET_DAT=b"5 7 8\n"), "nbench"),
@@ -139,6 +152,16 @@ SOURCES = [
     Source("app-benchmarks/stream", "stream-5.10.c", SAYS_GOLD, "stream"),
     Source("app-benchmarks/tiobench", "tiobench-0.3.3.tar.gz",
            made_by("tiotest", "tiotest", "tiobench-0.3.3"), "tiotest"),
+    Source("app-benchmarks/bandwidth", "bandwidth-1.5.1.tar.gz",
+           made_by("bandwidth64", "bandwidth64", "bandwidth-1.5.1"), "bandwidth"),
+    Source("app-benchmarks/systester", "systester-1.5.1.tar.gz",
+           made_by("all", "systester-cli", "systester-1.5.1/cli"), "systester-cli"),
+    Source("app-benchmarks/sysbench", "sysbench-1.0.20.tar.gz",
+           tar("w:gz")({f"sysbench-1.0.20/{name}": content for name, content in CONFIGURED.items()}), "sysbench"),
+    Source("app-benchmarks/hpl", "hpl-2.3.tar.gz",
+           tar("w:gz")({"hpl-2.3/testing/ptest/gold.c": b'#include "mpi.h"\n' + SAYS_GOLD, "hpl-2.3/src/lead.c": b"",
+                        "hpl-2.3/include/hpl.h": b""}), "xhpl", library="openblas"),
+    Source("net-analyzer/nepim", "nepim-0.54.tar.gz", made_by("nepim", "nepim", "nepim-0.54/src"), "nepim"),
 ]  # fmt: skip
 
 
@@ -204,10 +227,56 @@ def test_a_program_is_compiled_from_the_file_in_distfiles(inside: tuple[Context,
     (context.root / "distfiles" / source.file).write_bytes(source.content)
     log = context.logfile("byhand")
     licensed = dataclasses.replace(chroot, env={**chroot.env, "ACCEPT_LICENSE": "*"})
+    if source.library:
+        empty = ["gcc", "-shared", "-x", "c", "/dev/null", "-o", f"/usr/lib64/lib{source.library}.so"]
+        context.runner.run(licensed.argv(empty), log=log)
     manifests.make(context, context.root / "overlays/alchemy" / source.atom)
     preflight.check(context, licensed, [source.atom], log, sets={})
     context.runner.run(licensed.argv(["emerge", "--oneshot", "--nodeps", "--buildpkg", source.atom]), log=log)
     assert context.runner.capture(licensed.argv([source.program]), log=log) == "gold\n"
+
+
+# as a program of 32 bits begins that is compiled without the headers and files of its C library
+THIRTY_TWO_BITS = """\
+int puts(const char *);
+void exit(int);
+__attribute__((force_align_arg_pointer)) void _start(void) { puts("gold"); exit(0); }
+"""
+
+
+def emerge(context: Context, chroot: Chroot, atom: str) -> None:
+    """Builds a free package, whose sources are fetched from their places."""
+    log = context.logfile("byhand")
+    needs = preflight.check(context, chroot, [atom], log, sets={})
+    sources.fetch(context, needs.sources)
+    context.runner.run(chroot.argv(["emerge", "--oneshot", "--nodeps", "--buildpkg", atom]), log=log)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("atom", "program", "says"),
+    [
+        ("dev-libs/liboop", ["cat", "/usr/include/oop.h"], "oop_source"),
+        ("dev-lang/nasm", ["nasm", "-v"], "NASM version"),
+    ],
+)
+def test_what_these_programs_are_built_with_is_built(
+    inside: tuple[Context, Chroot], atom: str, program: list[str], says: str
+) -> None:
+    context, chroot = inside
+    emerge(context, chroot, atom)
+    assert says in context.runner.capture(chroot.argv(program), log=context.logfile("byhand"))
+
+
+@pytest.mark.exhaustive
+def test_a_program_of_32_bits_finds_its_c_library(inside: tuple[Context, Chroot]) -> None:
+    context, chroot = inside
+    emerge(context, chroot, "sys-libs/i386-runtime")
+    log = context.logfile("byhand")
+    compiler = ["gcc", "-m32", "-nostdlib", "-no-pie", "-ffreestanding", "-fno-stack-protector", "-x", "c", "-"]
+    linker = ["-x", "none", "/usr/lib32/libc.so.6", "-Wl,--dynamic-linker=/lib/ld-linux.so.2", "-o", "/opt/gold"]
+    context.runner.capture(chroot.argv([*compiler, *linker]), stdin=THIRTY_TWO_BITS.encode(), log=log)
+    assert context.runner.capture(chroot.argv(["/opt/gold"]), log=log) == "gold\n"
 
 
 DIGEST = f"SHA512 {hashlib.sha512(PROGRAM).hexdigest()}"

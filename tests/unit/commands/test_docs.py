@@ -79,6 +79,11 @@ def test_a_measured_size_replaces_one_of_the_table_and_a_new_package_needs_none(
     assert "| sys-apps/less | 668 | - | GPL-3+ |" in tables
 
 
+def test_the_table_says_where_the_file_is_that_only_a_user_may_fetch() -> None:
+    tables = package_tables.markdown(repository.ROOT, {})
+    assert "| net-analyzer/nepim | 0.54 | https://github.com/udhos/nepim/tags | GPL-2+ |" in tables
+
+
 PAGES = sorted(path for path in tree.files() if path.suffix == ".md")
 
 
