@@ -78,7 +78,7 @@ def _sizes(context: Context, output: Path) -> dict[str, dict[str, int]]:
     are empty when the cache no longer holds them."""
     files = json.loads((output / outputs.MANIFEST).read_text(encoding="utf-8"))["outputs"]
     sizes = {
-        "outputs": {name: entry["size"] for name, entry in files.items() if name != pxe.BOOT_SCRIPT},
+        "outputs": {name: entry["size"] for name, entry in files.items() if name not in pxe.SCRIPTS},
         "parts": {},
         "firmware": {},
         "packages": {},

@@ -37,8 +37,11 @@ _SYSTEM_ACCOUNTS = frozenset(
 
 # the files of bin/ whose names are fixed
 _OTHER_OUTPUTS = frozenset(
-    {"alchemy.cdx.json", "boot.ipxe", "manifest.json", "SHA256SUMS", "SHA256SUMS.asc", "SHA256SUMS.sig", "stage.json"}
-)
+    {
+        "alchemy.cdx.json", "boot.ipxe", "grub.cfg", "manifest.json", "modules.alias", "pxelinux.cfg", "SHA256SUMS",
+        "SHA256SUMS.asc", "SHA256SUMS.sig", "stage.json",
+    }
+)  # fmt: skip
 
 
 def _plain_name(value: str) -> str:

@@ -160,7 +160,8 @@ def publish(context: Context, bundle: Stage) -> bool:
     mounted = context.bin.is_mount()
     new = context.bin / _TEMPORARY if mounted else context.bin.with_name(f".{context.bin.name}.tmp")
     files.remove(new)
-    names = [path.name for path in bundle.output.iterdir() if path.name != RECORD]
+    made = [path.relative_to(bundle.output) for path in bundle.output.rglob("*") if path.is_file()]
+    names = [str(path) for path in made if path.name != RECORD]
     # a signature or a ramfs of another bundle does not fit
     ours = [context.config.ramfs_name, *(f"{outputs.SUMS}{suffix}" for suffix in signing.SUFFIXES)]
     stale = [context.bin / name for name in ours if name not in names]
@@ -172,12 +173,14 @@ def publish(context: Context, bundle: Stage) -> bool:
             if path.name not in names and path not in stale:
                 _copy(path, new / path.name)
         for name in names:
+            files.remove(new / name)
+            _make_parent(new / name)
             _copy(bundle.output / name, new / name)
         os.sync()
         if mounted:
             for path in stale:
                 files.remove(path)
-            _replace_each(new, context.bin)
+            _replace_each(names, new, context.bin)
         elif context.bin.is_dir():
             files.exchange(new, context.bin)
         else:
@@ -194,13 +197,21 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _replace_each(new: Path, old: Path) -> None:
+def _make_parent(path: Path) -> None:
+    """Makes the folder of a file, in place of a file or a link of its name."""
+    if path.parent.is_symlink() or not path.parent.is_dir():
+        files.remove(path.parent)
+        path.parent.mkdir()
+
+
+def _replace_each(names: Sequence[str], new: Path, old: Path) -> None:
     """Moves the files of `new` over those of `old`, SHA256SUMS last: until then it tells that the set is incomplete."""
-    for path in sorted(new.iterdir(), key=lambda path: path.name == outputs.SUMS):
-        target = old / path.name
+    for name in sorted(names, key=lambda name: name == outputs.SUMS):
+        target = old / name
         if target.is_dir():
             files.remove(target)
-        path.replace(target)
+        _make_parent(target)
+        (new / name).replace(target)
 
 
 def _same(one: Path, other: Path) -> bool:

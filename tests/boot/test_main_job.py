@@ -171,6 +171,7 @@ def test_the_digests_are_those_of_the_files(image: Context) -> None:
     lines = (image.bin / "SHA256SUMS").read_text().splitlines()
     listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
     assert set(listed) == {
-        "alchemy.cdx.json", "alchemy.img", "alchemy.ramfs", "boot.ipxe", "manifest.json", "modules.alias",
+        "alchemy.cdx.json", "alchemy.img", "alchemy.ramfs", "boot.ipxe", "grub.cfg", "manifest.json", "modules.alias",
+        "pxelinux.cfg/default",
     }  # fmt: skip
     assert {name: files.sha256(image.bin / name) for name in listed} == listed

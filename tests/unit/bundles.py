@@ -9,7 +9,13 @@ from alchemy.context import Context
 from alchemy.stage import Stage
 from tests.unit.fakes import fake_stage
 
-FILES = {"alchemy.img": "kernel", "alchemy.ramfs": "ramdisk", "boot.ipxe": "#!ipxe", "SHA256SUMS": "sums"}
+FILES = {
+    "alchemy.img": "kernel",
+    "alchemy.ramfs": "ramdisk",
+    "boot.ipxe": "#!ipxe",
+    "pxelinux.cfg/default": "LABEL alchemy",
+    "SHA256SUMS": "sums",
+}
 
 
 def built(context: Context, files: dict[str, str]) -> Stage:
@@ -17,6 +23,7 @@ def built(context: Context, files: dict[str, str]) -> Stage:
 
     def build(folder: Path) -> None:
         for name, text in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
 
     stage = fake_stage(context.cache, "bundle", inputs=files, build=build)
@@ -29,4 +36,6 @@ def sha256(text: str) -> str:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file()}
+    """The files of a folder and of those in it, by their paths."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in found}

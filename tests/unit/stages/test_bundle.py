@@ -100,6 +100,8 @@ def test_the_image_holds_what_the_contract_names(context: Context, image_stage: 
         "alchemy.img",
         "alchemy.ramfs",
         "boot.ipxe",
+        "grub.cfg",
+        "pxelinux.cfg/default",
         "modules.alias",
         "manifest.json",
         "alchemy.cdx.json",
@@ -129,7 +131,7 @@ def test_what_is_signed_binds_the_version_and_busybox_can_check_it(context: Cont
         found = contents(stage.output)
         assert json.loads(found["manifest.json"])["version"] == version
         assert f"{sha256(found['manifest.json'])}  manifest.json\n" in found["SHA256SUMS"]
-        assert re.fullmatch(r"([0-9a-f]{64}  [\w.]+\n)+", found["SHA256SUMS"])
+        assert re.fullmatch(r"([0-9a-f]{64}  [\w./]+\n)+", found["SHA256SUMS"])
         sums.append(found["SHA256SUMS"])
     assert sums[0] != sums[1]
 
@@ -171,7 +173,22 @@ def test_with_the_ramdisk_inside_there_is_one_file_to_boot(context: Context, ima
     assert "alchemy.ramfs" not in found
     assert "initrd" not in found["boot.ipxe"]
     assert found["boot.ipxe"].endswith("\nkernel alchemy.img quiet console=tty0 console=ttyS0,115200n8\nboot\n")
-    assert set(json.loads(found["manifest.json"])["outputs"]) == {"alchemy.img", "boot.ipxe"}
+    assert "initrd" not in found["grub.cfg"]
+    assert "INITRD" not in found["pxelinux.cfg/default"]
+    assert set(json.loads(found["manifest.json"])["outputs"]) == {"alchemy.img", *pxe.SCRIPTS}
+
+
+def test_grub_and_pxelinux_boot_what_ipxe_boots(image_stage: Stage) -> None:
+    image_stage.make()
+    found = contents(image_stage.output)
+    given = "quiet console=tty0 console=ttyS0,115200n8"
+    assert f"\nkernel alchemy.img initrd=alchemy.ramfs {given}\ninitrd alchemy.ramfs\nboot\n" in found["boot.ipxe"]
+    assert found["grub.cfg"].endswith(
+        f'\nlinux "$config_directory/alchemy.img" {given}\ninitrd "$config_directory/alchemy.ramfs"\nboot\n'
+    )
+    assert found["pxelinux.cfg/default"].endswith(
+        f"LABEL alchemy\n  LINUX alchemy.img\n  INITRD alchemy.ramfs\n  APPEND {given}\n  IPAPPEND 2\n"
+    )
 
 
 def test_the_manifest_says_how_much_ram_a_node_needs(image_stage: Stage) -> None:
@@ -260,7 +277,7 @@ def test_the_bill_of_materials_is_valid_and_lists_every_package(image_stage: Sta
     text = contents(image_stage.output)["alchemy.cdx.json"]
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     components = {component["name"]: component for component in json.loads(text)["components"]}
-    assert components.keys() == {"alchemy.img", "alchemy.ramfs", "boot.ipxe", "busybox", "libc", "linux"}
+    assert components.keys() == {"alchemy.img", "alchemy.ramfs", *pxe.SCRIPTS, "busybox", "libc", "linux"}
     busybox = components["busybox"]
     assert (busybox["version"], busybox["purl"]) == ("1.37.0", "pkg:ebuild/sys-apps/busybox@1.37.0")
     assert busybox["licenses"] == [{"license": {"name": "|| ( GPL-2 MIT )"}}]

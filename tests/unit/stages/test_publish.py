@@ -40,13 +40,27 @@ def test_a_new_image_replaces_the_old_one(context: Context) -> None:
     assert contents(context.bin) == new
 
 
-def test_what_else_is_in_bin_is_kept(context: Context) -> None:
+@pytest.mark.parametrize("mounted", [False, True])
+def test_what_else_is_in_bin_is_kept(context: Context, monkeypatch: pytest.MonkeyPatch, mounted: bool) -> None:
     (context.bin / "pxelinux.cfg").mkdir(parents=True)
-    (context.bin / "pxelinux.cfg" / "default").write_text("LABEL alchemy", encoding="utf-8")
-    (context.bin / "undionly.kpxe").write_text("iPXE", encoding="utf-8")
+    (context.bin / "pxelinux.cfg" / "default").write_text("LABEL old", encoding="utf-8")
+    own = {"undionly.kpxe": "iPXE", "pxelinux.cfg/01-02-00-00-00-00-01": "LABEL node", "keys/alice": "ssh-ed25519"}
+    (context.bin / "keys").mkdir()
+    for name, text in own.items():
+        (context.bin / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(Path, "is_mount", lambda _: mounted)
     bundle.publish(context, built(context, FILES))
-    assert contents(context.bin) == {**FILES, "undionly.kpxe": "iPXE"}
-    assert contents(context.bin / "pxelinux.cfg") == {"default": "LABEL alchemy"}
+    assert contents(context.bin) == {**FILES, **own}
+
+
+def test_a_link_to_a_folder_elsewhere_is_replaced_and_not_written_through(context: Context, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "tftp"
+    elsewhere.mkdir()
+    context.bin.mkdir()
+    (context.bin / "pxelinux.cfg").symlink_to(elsewhere)
+    bundle.publish(context, built(context, FILES))
+    assert contents(context.bin) == FILES
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
