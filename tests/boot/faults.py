@@ -49,9 +49,9 @@ def bmc() -> list[str]:
     return ["-device", "ipmi-bmc-sim,id=bmc", "-device", "isa-ipmi-kcs,bmc=bmc"]
 
 
-def port() -> list[str]:
+def port(lanes: int = 1) -> list[str]:
     """Returns QEMU's options for a PCIe root port (`root`), and a network port with a link (`flap`) below it."""
-    options = ["-device", "pcie-root-port,id=root,chassis=1,slot=1,x-speed=2_5,x-width=1"]
+    options = ["-device", f"pcie-root-port,id=root,chassis=1,slot=1,x-speed=2_5,x-width={lanes}"]
     return [*options, "-netdev", "hubport,id=cable,hubid=1", "-device", "e1000e,id=flap,netdev=cable,bus=root,romfile="]
 
 
