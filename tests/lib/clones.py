@@ -68,7 +68,9 @@ class Clone:
 
     def published(self) -> dict[str, str]:
         """The digests of what is in bin/."""
-        return {path.name: files.sha256(path) for path in (self.root / "bin").glob("*")}
+        folder = self.root / "bin"
+        found = (path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): files.sha256(path) for path in found}
 
     def kept(self) -> dict[str, tuple[int, int]]:
         """The files in the cache, with times and sizes, but for the lock, and for what pointers said whose signature
