@@ -306,3 +306,11 @@ def test_a_program_runs_to_its_end(script: str, expected: tuple[int | None, str,
 
 def test_a_program_that_is_not_installed() -> None:
     assert program.run(["alchemy-none"]).problem == "not installed"
+
+
+def test_the_kernel_does_not_kill_what_a_burn_in_dies_with(node: Node) -> None:
+    node.file("proc/self/oom_score_adj", "0\n")
+    node.boot("job=inventory")
+    assert node.text("proc/self/oom_score_adj") == "0\n"
+    node.boot("job=burnin")
+    assert node.text("proc/self/oom_score_adj") == "-1000"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alchemy_node.burnin import limits
+from alchemy_node.burnin import limits, shortage
 from alchemy_node.burnin.activity import OUT_OF_MEMORY, Activity, Pause, Program, T
 from alchemy_node.machine import Machine
 from alchemy_node.processes import MIB, NotStartedError, Output, Supervised, installed
@@ -36,12 +36,13 @@ Result = Callable[[Any], None]
 
 @dataclass
 class _Running:
-    """A program that runs. `problem` is why it is being ended."""
+    """A program that runs. `problem` is why it is being ended; `kills` as of its start."""
 
     program: Program
     process: Supervised
     group: limits.Group | None
     end: float
+    kills: int
     problem: str | None = None
     killed: bool = False
     drain: float | None = None
@@ -142,6 +143,7 @@ class Loop:
 
     def _start(self, program: Program, task: Task) -> _Running | Output:
         task.count += 1
+        kills = shortage.kills(self.machine)
         group = self.groups.create(program) if program.load else None
         try:
             if not installed(program.argv[0]):
@@ -157,13 +159,13 @@ class Loop:
         except NotStartedError as error:
             if group is not None:
                 group.close()
-            return Output(problem=str(error))
+            return shortage.marked(Output(problem=str(error)), killed=False)
         finally:
             if self.shielded:
                 limits.adjust(self.machine, limits.NEVER)
         for pipe in process.pipes:
             self._selector.register(pipe, selectors.EVENT_READ, process)
-        return _Running(program, process, group, self.clock() + program.seconds)
+        return _Running(program, process, group, self.clock() + program.seconds, kills)
 
     def _read(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
@@ -217,7 +219,8 @@ class Loop:
         problem = OUT_OF_MEMORY if running.group is not None and running.group.out_of_memory() else running.problem
         for pipe in running.process.pipes:
             self._selector.unregister(pipe)
-        output = running.process.finish(problem)
+        killed = shortage.kills(self.machine) > running.kills
+        output = shortage.marked(running.process.finish(problem), killed=killed)
         if running.group is not None:
             running.group.close()
         if running.program.load and self.logs is not None:

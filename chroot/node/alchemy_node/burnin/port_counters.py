@@ -25,5 +25,9 @@ def collect(interfaces: Iterable[str]) -> Activity[Sample]:
     whole = Sample()
     for interface in interfaces:
         output = yield ask("ethtool", "-S", interface)
-        whole |= parse(interface, output.stdout)
+        if output.status == 0:
+            whole |= parse(interface, output.stdout)
+        else:
+            # half of its counters are no value to compare with
+            whole |= Sample(missing={f"ports {interface}": output.problem or "no answer"})
     return whole

@@ -25,10 +25,11 @@ from alchemy_node.burnin import (
     resume,
     selection,
     selftest,
+    shortage,
     status,
 )
 from alchemy_node.burnin import options as command_line
-from alchemy_node.burnin.activity import Finding
+from alchemy_node.burnin.activity import Finding, Kind
 from alchemy_node.burnin.attendance import Attendance
 from alchemy_node.burnin.hardware import Machinery
 from alchemy_node.burnin.kernel_lines import follow
@@ -151,7 +152,7 @@ def _go_on(machine: Machine, old: _Open, *, boot: bool) -> int:
     options = command_line.parse([str(word) for word in stored] if isinstance(stored, list) else [])
     profile, first = left(command_line.choose(options), run)
     machinery = hardware.with_ports(hardware.take(document.collect(machine)), machine)
-    lost = tuple(reboot.lost(run.hardware.values(), machinery.hardware)) if old.reset else ()
+    lost = _lost(machine, run, machinery) if old.reset else ()
     chosen = _chosen_again(machine, machinery, options, run)
     groups = limits.groups(machine)
     done = sum(message.message.startswith(resume.REBOOTING) for message in run.messages)
@@ -162,6 +163,12 @@ def _go_on(machine: Machine, old: _Open, *, boot: bool) -> int:
     resume.go_on(old.record, machine, reset=old.reset)
     with _handlers_restored():
         return _supervise(machine, order, old, boot, groups)
+
+
+def _lost(machine: Machine, run: Run, machinery: Machinery) -> tuple[Finding, ...]:
+    """Returns the parts that a boot has lost; an inventory for which memory ran out proves no loss."""
+    found = tuple(reboot.lost(run.hardware.values(), machinery.hardware))
+    return tuple(replace(finding, kind=Kind.ERROR) for finding in found) if shortage.kills(machine) else found
 
 
 def _chosen_again(machine: Machine, machinery: Machinery, options: Options, run: Run) -> Selection:

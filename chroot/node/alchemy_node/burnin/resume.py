@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from alchemy_node import web
-from alchemy_node.burnin import findings, reader
+from alchemy_node.burnin import findings, reader, shortage
 from alchemy_node.burnin.journal import is_run
 from alchemy_node.burnin.model import RESUMED, Run
 from alchemy_node.burnin.profile import WATCHES
@@ -35,6 +35,8 @@ _MOST_WORDS = 10
 # the journal, the reports and the light take this long to end before a reboot
 _ENDING_SECONDS = 180
 _DUMP_SECONDS = 30
+# a machine that stands still for want of memory is reset by its watchdog after this time at most
+_STANDSTILL_SECONDS = 600
 # <LEVEL>[ SECONDS.MICROSECONDS] before each line of a kernel's log
 _PREFIX = re.compile(r"^(?:<\d+>)?\[\s*\d+\.\d+\]\s*(?:\[\s*[TC]\d+\]\s*)?")
 _HEADER = re.compile(r"^(?:Panic|Oops|Emergency)#(\d+) Part(\d+)$")
@@ -93,7 +95,10 @@ def _copy(url: str, token: str, run: str, stream: IO[bytes]) -> Run:
 
 
 def go_on(record: Record, machine: Machine, *, reset: bool) -> None:
-    """Writes into an open record that the run goes on, and, after a reset that nobody ordered, the diagnosis."""
+    """Writes into an open record that the run goes on, and, after a reset that nobody ordered, the diagnosis.
+
+    That is FAIL, or an error where memory ran out before it.
+    """
     run = record.run
     if not reset:
         record.resume("the supervisor ended without an end of the run; the machine was not reset")
@@ -106,11 +111,16 @@ def go_on(record: Record, machine: Machine, *, reset: bool) -> None:
     when = f"{findings.stamp(run.latest)}, {findings.span(run.active)} into the run"
     words = last_words(machine, 0 if run.latest is None else run.latest.timestamp() - _DUMP_SECONDS)
     said = f"last words of the kernel: {words}" if words else "the kernel left no last words"
+    starved = _starved(run) or shortage.PANIC.search(words) is not None
     record.resume("the machine was reset")
     step = f"reset-{run.next_sequence}"
     record.step_start(step, "reset")
-    record.diagnosis(step, VERDICT, "FAIL", f"unexpected reset {where} (last sign of life {when}); {said}")
-    record.step_end(step, "COMPLETE")
+    message = f"unexpected reset {where} (last sign of life {when}); {said}"
+    if starved:
+        record.error(shortage.VERDICT, f"memory ran out, which may be why: {message}", step)
+    else:
+        record.diagnosis(step, VERDICT, "FAIL", message)
+    record.step_end(step, "ERROR" if starved else "COMPLETE")
 
 
 def ordered(run: Run) -> bool:
@@ -121,6 +131,14 @@ def ordered(run: Run) -> bool:
         if message.message.startswith(RESUMED):
             break
     return False
+
+
+def _starved(run: Run) -> bool:
+    """Tells whether memory ran out right before the last sign of life."""
+    moments = [message.moment for message in run.messages if message.symptom == shortage.VERDICT]
+    return run.latest is not None and any(
+        (run.latest - moment).total_seconds() <= _STANDSTILL_SECONDS for moment in moments
+    )
 
 
 def last_words(machine: Machine, since: float) -> str:

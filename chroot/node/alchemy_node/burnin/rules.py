@@ -13,6 +13,8 @@ from alchemy_node.burnin.activity import Finding, Kind
 from alchemy_node.burnin.parts import Parts
 from alchemy_node.burnin.sample import Key, Sample, growth
 
+# why a program that asks gave no answer, whatever it asks
+_UNASKED = re.compile(r"out of memory|killed by signal|cannot be started")
 # A display controller or accelerator slows its link down when it idles; only its width is judged.
 _DYNAMIC_SPEED = re.compile(r"0x(?:03|12)")
 
@@ -165,6 +167,7 @@ def _idles(sample: Sample, key: Key) -> bool:
 def _vanished(before: Sample, after: Sample, parts: Parts) -> Iterator[Finding]:
     """Yields the parts that the kernel no longer has."""
     for kind, name in sorted(before.parts() - after.parts()):
-        if kind in ("pci", "disk", "nic", "bmc") and f"smart {name}" not in after.missing:
+        unasked = kind == "bmc" and _UNASKED.match(after.missing.get("bmc", ""))
+        if kind in ("pci", "disk", "nic", "bmc") and f"smart {name}" not in after.missing and not unasked:
             part = parts.find(kind, name)
             yield Finding(Kind.FAIL, "vanished", f"reseat {part}, then replace it: it vanished during the run", part)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from alchemy_node.burnin import bmc, comparison, evidence, machine_check, port_counters, smart
+from alchemy_node.burnin import bmc, comparison, evidence, machine_check, port_counters, shortage, smart
 from alchemy_node.burnin.activity import Activity, Finding, Kind, Measurement, Outcome
 from alchemy_node.burnin.kernel_lines import KernelLines
 from alchemy_node.burnin.loop import Loop, Task
@@ -68,6 +68,7 @@ class Supervisor:
     _series: dict[Key, SeriesWriter] = field(default_factory=dict)
     _measured: dict[str, list[Measurement]] = field(default_factory=dict)
     _open: dict[str, set[Kind]] = field(default_factory=dict)
+    _kills: dict[str, int] = field(default_factory=dict)
 
     def interrupt(self, why: str) -> None:
         """Has the run end soon. Safe in a signal handler."""
@@ -97,6 +98,8 @@ class Supervisor:
             self.record.step_start(name, f"{name} watch")
             self._open[name] = set()
         self._note(list(self.lost))
+        asked = ["bmc", *(f"smart {name}" for name in self.health)]
+        self._asked = Sample(missing=dict.fromkeys(asked, "timed out before its first answer"))
         self._settle()
         for phase in self.phases:
             if self._stop is None:
@@ -138,6 +141,7 @@ class Supervisor:
     def _start(self, step: Step) -> None:
         self.record.step_start(step.id, step.name)
         self._open[step.id] = set()
+        self._kills[step.id] = shortage.kills(self.machine)
         if step.planned.skip is not None:
             self.record.log("INFO", f"skipped: {step.planned.skip}", step.id)
             self._finish(step.id, "SKIP")
@@ -180,17 +184,19 @@ class Supervisor:
             told = (measurement.name, measurement.value, measurement.unit, part, measurement.validators)
             self.record.measurement(step, *told)
         self._measured.setdefault(step, []).extend(result.measurements)
+        starved = self._starved(step)
         for finding in result.findings:
-            self._say(step, finding)
+            self._say(step, shortage.doubted(finding) if starved else finding)
 
     def _conclude(self, step: str) -> None:
         """Ends a step with its findings. One that proved nothing is in error."""
         kinds = self._open[step]
+        starved = self._starved(step)
         limit = comparison.tolerance(
             self.profile.limits["slower_percent"], virtual=virtual(self.machine), seconds=self.profile.seconds
         )
         for finding in comparison.slow(self._measured.pop(step, []), limit):
-            self._say(step, finding)
+            self._say(step, shortage.doubted(finding) if starved else finding)
         if Kind.ERROR in kinds or (self._stop is not None and Kind.FAIL not in kinds):
             self._finish(step, "ERROR")
         elif kinds & {Kind.PASS, Kind.FAIL}:
@@ -200,6 +206,16 @@ class Supervisor:
         else:
             self.record.error("no-verdict", "the step ended without a verdict", step)
             self._finish(step, "ERROR")
+
+    def _starved(self, step: str) -> bool:
+        """Tells whether the kernel has killed a process for memory since a step began; that is its error, once."""
+        before = self._kills[step]
+        starved = before < 0 or shortage.kills(self.machine) > before
+        if starved and before >= 0:
+            self._kills[step] = -1
+            message = "memory ran out while the step ran: it proves nothing"
+            self._say(step, Finding(Kind.ERROR, shortage.VERDICT, message))
+        return starved
 
     def _say(self, step: str, finding: Finding) -> None:
         """Records a finding in a step that is open."""
@@ -267,8 +283,13 @@ class Supervisor:
             self._asked = result
 
     def _note(self, findings: list[Finding]) -> None:
-        running = ", ".join(step for step in self._open if step not in WATCHES)
-        for finding in findings:
+        if not findings:
+            return
+        steps = [step for step in self._open if step not in WATCHES]
+        running = ", ".join(steps)
+        starved = [step for step in steps if self._starved(step)]
+        for original in findings:
+            finding = shortage.excused(original, starved=bool(starved) or shortage.short(self.machine))
             message = f"{finding.message} (during {running})" if running else finding.message
             self._say(belongs(finding), Finding(finding.kind, finding.verdict, message, finding.part))
 

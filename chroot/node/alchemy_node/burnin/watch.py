@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from alchemy_node.burnin import bmc, kernel_log, rules
 from alchemy_node.burnin.activity import Finding, Kind
 from alchemy_node.burnin.parts import Parts
-from alchemy_node.burnin.sample import Sample
+from alchemy_node.burnin.sample import Key, Sample
 
 # what the finding of a better source takes the place of
 _NAMED = ("dimm-", "machine-check", "pcie-")
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -29,8 +32,7 @@ class Watch:
 
     def look(self, sample: Sample, hours: float) -> list[Finding]:
         """Returns the new findings of a sample, `hours` after the first one."""
-        if self.first is None:
-            self.first = sample
+        self.first = sample if self.first is None else _completed(self.first, sample)
         self.last = sample
         judged = [
             *((finding, 1) for finding in rules.standing(sample, self.limits, self.parts)),
@@ -80,6 +82,29 @@ class Watch:
         unnamed, self._unnamed = self._unnamed, None
         named = any(kind is Kind.FAIL and verdict.startswith(_NAMED) for kind, verdict, _ in self._said)
         return [] if unnamed is None or named else list(self._new([(unnamed, 1)]))
+
+
+def _completed(first: Sample, sample: Sample) -> Sample:
+    """Returns the first sample with what it lacked because a program gave no answer: that is not new now."""
+    come = [source for source in first.missing if source not in sample.missing]
+
+    def new(values: Mapping[Key, T]) -> dict[Key, T]:
+        return {key: value for key, value in values.items() if any(_gives(source, key) for source in come)}
+
+    missing = {source: why for source, why in first.missing.items() if source not in come}
+    return replace(
+        first | Sample(new(sample.counters), new(sample.states), entries=new(sample.entries)), missing=missing
+    )
+
+
+def _gives(source: str, key: Key) -> bool:
+    """Tells whether a value comes from a source that is asked by programs."""
+    word, _, name = source.partition(" ")
+    return (
+        (word == "smart" and (key.kind, key.part) == ("disk", name))
+        or (word == "ports" and (key.part, key.name) == (name, "port_errors"))
+        or (source == "bmc" and key.kind in ("bmc", "sel"))
+    )
 
 
 def _with_peak(finding: Finding, sample: Sample) -> Finding:

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import sleep
 
 from alchemy_node import cmdline, private_files, rack
+from alchemy_node.burnin import limits
 from alchemy_node.burnin.terminal import Terminal, consoles
 from alchemy_node.intake import asset_tag, lldp_gate
 from alchemy_node.jobs import plan
@@ -118,6 +119,9 @@ def _one(job: Job, session: Session | None, around: Surroundings) -> str:
     """Runs a job, and returns PASS, FAIL or ERROR."""
     if job.name == "inventory" and (silent := lldp_gate.wait(around.machine, pause=around.pause)):
         around.say(f"inventory: no LLDP neighbour on {', '.join(silent)}")
+    if job.name == "burnin":
+        # it is killed with this process, and takes all memory that there is
+        limits.adjust(around.machine, limits.NEVER)
     output = around.run(job.argv)
     private_files.write(around.log / f"{job.name}.log", output.stdout + output.stderr)
     complaints = [line for line in output.stderr.splitlines() if line.strip()]
