@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,8 +26,11 @@ class Program(InvokeProgram):
     """Runs the tasks of tasks.py. A command line that cannot be parsed ends with status 2, where Invoke has 1."""
 
     def parse_core(self, argv: list[str] | None) -> None:
+        kept = sys.dont_write_bytecode
         with _refusing():
             super().parse_core(argv)
+        # by Invoke's default every task would compile all modules again, which takes a third of the time of `help`
+        sys.dont_write_bytecode = kept
 
     def parse_tasks(self) -> None:
         self.core.unparsed = rewrite(self.core.unparsed)

@@ -280,6 +280,17 @@ def test_an_option_of_one_letter_may_have_two_dashes(words: list[str], short: li
     assert program.rewrite(words) == short
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_python_keeps_compiled_modules_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", not kept)
+    ours = Program()
+    ours.create_config()
+    ours.parse_core(["./run", "help"])
+    assert sys.dont_write_bytecode is not kept
+
+
 @pytest.mark.parametrize("task", ["unit", "integration", "boot", "packages", "exhaustive"])
 def test_an_expression_selects_tests(monkeypatch: pytest.MonkeyPatch, task: str) -> None:
     started: list[list[str]] = []
