@@ -40,7 +40,8 @@ CE = "sys/devices/system/edac/mc/mc0/dimm0/dimm_ce_count"
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_TERM_SECONDS", "_KILL_SECONDS", "_DRAIN_SECONDS", "_POLL_SECONDS"):
         monkeypatch.setattr(loops, name, 0.1)
-    monkeypatch.setattr(supervisor, "_TURN", 0.05)
+    for name in ("_TURN", "_SETTLE"):
+        monkeypatch.setattr(supervisor, name, 0.05)
     monkeypatch.setattr(supervisor, "_OVERTIME_SECONDS", 0.0)
     # neither disks nor a BMC are asked
     monkeypatch.setattr(supervisor, "_asked", lambda *_: _nothing())
