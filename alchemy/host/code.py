@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +41,8 @@ def digest(module: str, folders: Sequence[str] = (NAME,), package: Path = PACKAG
         name = waiting.pop()
         path = _path(name, package)
         if path is not None and name not in found and _is_below(name, folders) and not _is_below(name, BASE):
-            found[name], imported = _read(path.read_bytes())
+            state = path.stat()
+            found[name], imported = _read(path, state.st_mtime_ns, state.st_size)
             waiting += _modules(imported, package)
     made = Digest(hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest() if found else "")
     made.files = found
@@ -54,10 +55,17 @@ def _is_below(module: str, folders: Sequence[str]) -> bool:
 
 def _path(module: str, package: Path) -> Path | None:
     """Returns the file of a module of ours; None when there is no such module."""
-    first, *rest = module.split(".")
-    place = package.joinpath(*rest)
-    files = (place / "__init__.py", place.with_name(f"{place.name}.py"))
-    return next((file for file in files if first == NAME and file.is_file()), None)
+    return _files(package).get(module)
+
+
+@cache
+def _files(package: Path) -> Mapping[str, Path]:
+    """Maps our modules to their files. A plan asks for a module thousands of times."""
+    found = {}
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package).with_suffix("").parts
+        found[".".join([NAME, *(parts[:-1] if parts[-1] == "__init__" else parts)])] = path
+    return found
 
 
 def _modules(imported: Sequence[str], package: Path) -> Iterator[str]:
@@ -67,9 +75,12 @@ def _modules(imported: Sequence[str], package: Path) -> Iterator[str]:
 
 
 @cache
-def _read(source: bytes) -> tuple[str, tuple[str, ...]]:
-    """Returns the digest of a module's syntax tree, and the full names of all that it imports, wherever it does."""
-    tree = ast.parse(source)
+def _read(path: Path, _mtime: int, _size: int) -> tuple[str, tuple[str, ...]]:
+    """Returns the digest of a module's syntax tree, and the full names of all that it imports, wherever it does.
+
+    Its time and size tell whether the file is the one that was read before.
+    """
+    tree = ast.parse(path.read_bytes())
     words: list[str] = []
     imported: list[str] = []
     _walk(tree, words, imported)
