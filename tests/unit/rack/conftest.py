@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from alchemy.rack.records.database import Records, default_url
+from alchemy.rack.records.database import FILE, Records, default_url
 from tests.unit.rack import rigs, scenes
 from tests.unit.rack.rigs import Rig
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of empty records: each test takes a copy, as making the tables takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("empty")
+    Records.open(default_url(folder)).close()
+    return folder / FILE
+
+
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
+def records(empty: Path, tmp_path: Path) -> Iterator[Records]:
     """Empty records in a file of SQLite."""
+    shutil.copy(empty, tmp_path)
     opened = Records.open(default_url(tmp_path))
     yield opened
     opened.close()

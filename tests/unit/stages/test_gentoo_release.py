@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,11 +25,17 @@ from tests.unit.fakes import snapshot
 pytestmark = pytest.mark.usefixtures("real_processes")
 
 
-@pytest.fixture
-def releases(tmp_path: Path, secrets: Mapping[str, keys.Key]) -> Releases:
-    made = Releases(tmp_path / "mirror", secrets)
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory, secrets: Mapping[str, keys.Key]) -> Releases:
+    made = Releases(tmp_path_factory.mktemp("published") / "mirror", secrets)
     made.publish()
     return made
+
+
+@pytest.fixture
+def releases(published: Releases, tmp_path: Path) -> Releases:
+    """A copy of the signed releases, to change."""
+    return dataclasses.replace(published, folder=shutil.copytree(published.folder, tmp_path / "mirror"))
 
 
 @pytest.fixture
