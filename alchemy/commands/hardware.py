@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -30,21 +31,30 @@ def check(paths: Sequence[Path], root: Path, bin_folder: Path) -> list[Report]:
 
 def image(root: Path, bin_folder: Path) -> Image:
     """Returns what judges: the kernel and the firmware of a bundle, and what else the repository knows of."""
+    made = kernel.read(bin_folder / alias_file.NAME)
     return Image(
-        kernel.read(bin_folder / alias_file.NAME),
+        made,
         _missing_firmware(bin_folder / outputs.MANIFEST),
-        elsewhere(root / "kernels" / ARCH.name),
+        elsewhere(root / "kernels" / ARCH.name, made.release),
     )
 
 
-def elsewhere(folder: Path) -> list[tuple[str, Kernel]]:
-    """Returns the kernels that drive more than that of the image, each with a phrase for it: a fragment, a series."""
+def elsewhere(folder: Path, release: str = "") -> list[tuple[str, Kernel]]:
+    """Returns the kernels that drive more than that of the image, each with a phrase for it: a fragment, or a series
+    later than `release`."""
     found: list[tuple[str, Kernel]] = []
     if (folder / _FRAGMENTS).is_file():
         fragments = kernel.read(folder / _FRAGMENTS)
         found += [(f"kernel_fragments: [{name}]", some) for name, some in _by_fragment(folder, fragments)]
-    found += [(f"Linux {path.stem}", kernel.read(path)) for path in sorted((folder / _LATER).glob("*.alias"))]
+    later = sorted((folder / _LATER).glob("*.alias"), key=lambda path: _series(path.stem))
+    found += [(f"Linux {path.stem}", kernel.read(path)) for path in later if _series(path.stem) > _series(release)]
     return found
+
+
+def _series(release: str) -> tuple[int, ...]:
+    """Returns the series of a release, to compare: (6, 12) of 6.12.118-alchemy; nothing of an unknown one."""
+    match = re.match(r"(\d+)\.(\d+)", release)
+    return tuple(int(number) for number in match.groups()) if match else ()
 
 
 def _by_fragment(folder: Path, fragments: Kernel) -> Iterable[tuple[str, Kernel]]:

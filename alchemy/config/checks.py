@@ -13,6 +13,9 @@ from alchemy.config.arch import ARCH
 from alchemy.config.remotes import is_git
 from alchemy.config.values import FINGERPRINT, LINUX_TARBALL, compact_fingerprint
 
+# beside configurations: documentation, and lists of what a kernel drives
+_NO_CONFIGURATION = (".md", ".alias")
+
 
 @dataclass(frozen=True)
 class Given:
@@ -59,7 +62,7 @@ def _named_files_exist(given: Given) -> Iterator[str]:
         for name in value if isinstance(value, list) else [value]:
             if not isinstance(name, str) or "/" in name:
                 continue  # refused by its type
-            if name.endswith(".md") or not (given.root / folder / (prefix + name)).is_file():
+            if name.endswith(_NO_CONFIGURATION) or not (given.root / folder / (prefix + name)).is_file():
                 yield f"{key}: {name}: no file {folder}/{prefix}{name}{_instead(given.root / folder, prefix, name)}"
 
 
@@ -68,7 +71,7 @@ def _instead(folder: Path, prefix: str, name: str) -> str:
     names = sorted(
         path.name.removeprefix(prefix)
         for path in folder.glob(f"{prefix}*")
-        if path.is_file() and not path.name.endswith(".md")
+        if path.is_file() and not path.name.endswith(_NO_CONFIGURATION)
     )
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]}?" if close else f" (expected one of: {', '.join(names) or 'none exist'})"

@@ -187,7 +187,7 @@ def test_a_kernel_configuration_can_be_read_and_names_a_symbol_once(path: Path) 
 
 def test_the_fragment_of_all_drivers_is_the_sum_of_the_others() -> None:
     folder = repository.ROOT / "kernels/x86_64/fragments"
-    others = sorted(path for path in folder.iterdir() if path.name != "all-drivers")
+    others = sorted(path for path in folder.iterdir() if path.name not in ("all-drivers", "qib"))
     assert kernel.read_config([folder / "all-drivers"]) == kernel.read_config(others)
 
 

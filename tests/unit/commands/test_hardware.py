@@ -11,7 +11,9 @@ from invoke.exceptions import Exit
 
 from alchemy.commands import hardware
 from alchemy.errors import UserError
+from alchemy.parts.hardware import kernel
 from cli import hardware as tasks
+from tests import repository
 
 GOOD = "01:00.0 Ethernet controller [0200]: Intel Corporation I210 [8086:1533] (rev 03)\n"
 BAD = "02:00.0 Fibre Channel [0c04]: QLogic Corp. ISP2722 [1077:2281]\n"
@@ -53,6 +55,32 @@ def test_a_dump_is_judged_by_the_bundle_and_by_what_the_repository_knows(root: P
         "QLogic Corp. ISP2722",
         "1 of 2 NICs driven, 0 of 1 storage controllers driven",
     ]
+
+
+@pytest.mark.parametrize(
+    ("release", "remedy"),
+    [
+        ("6.12.118-alchemy-1.2", "ixgbe is in Linux 6.18"),
+        ("6.18.3", "igc is in Linux 7.10"),
+        ("7.9.1", "igc is in Linux 7.10"),
+        ("7.10.0-alchemy-1.2", "no known driver; see kernels/README.md"),
+    ],
+)
+def test_a_series_is_named_only_where_it_is_later_than_the_image_s(root: Path, release: str, remedy: str) -> None:
+    (root / "kernels/x86_64/later/7.10.alias").write_text(
+        "alias pci:v00008086d000057AEsv*sd*bc*sc*i* igc\n", encoding="utf-8"
+    )
+    (root / "bin/modules.alias").write_text(ALIASES.replace("6.12.118", release), encoding="utf-8")
+    assert f" not driven: {remedy} Intel" in lines(root, LATER)[1]
+
+
+def test_every_driver_of_the_fragments_is_known_by_the_fragment_that_has_it() -> None:
+    folder = repository.ROOT / "kernels/x86_64"
+    phrases = dict(hardware.elsewhere(folder))
+    fragments = {path.name for path in (folder / "fragments").iterdir()} - {"all-drivers"}
+    assert {f"kernel_fragments: [{name}]" for name in fragments} <= phrases.keys()
+    known = kernel.read(folder / "fragments.alias").symbols
+    assert known.keys() == {driver for found in phrases.values() for driver in found.symbols}
 
 
 def test_the_same_is_there_as_json(root: Path) -> None:

@@ -112,6 +112,10 @@ BAD: Mapping[str, tuple[str, str]] = {
     "a sexagesimal number": ("kernel_ver: 6:12", "ambiguous number"),
     "a configuration elsewhere": ("kernel_conf: ../6.12", "kernel_conf: must be a plain file name"),
     "a configuration that is documentation": ("kernel_conf: README.md", "kernel_conf: README.md"),
+    "a configuration that is a list of devices": (
+        "kernel_conf: fragments.alias",
+        "kernel_conf: fragments.alias: no file kernels/x86_64/fragments.alias",
+    ),
     "a fragment that is not there": ("kernel_fragments: [ipmy]", "kernel_fragments: ipmy: no file"),
     "a fragment nearly there": ("kernel_fragments: [ipmy]", "did you mean ipmi?"),
     "a fragment elsewhere": ("kernel_fragments: [a/b]", "kernel_fragments.0: must be a plain file name"),
