@@ -9,14 +9,13 @@ host_key=/etc/ssh/ssh_host_ed25519_key
 # /run/alchemy/host_key_fingerprint, so that a client's first connection can be verified.
 make_host_key() {
 	rm -f "$ROOT/new$host_key"
-	if ! chroot "$ROOT/new" ssh-keygen -q -t ed25519 -N '' -C '' -f "$host_key" 2>"$ROOT/run/alchemy/host_key.log"; then
-		say "ssh: there is no host key: $(tail -n 1 "$ROOT/run/alchemy/host_key.log")"
+	made=$ROOT/run/alchemy/host_key.log
+	if ! chroot "$ROOT/new" ssh-keygen -t ed25519 -N '' -C '' -f "$host_key" >"$made" 2>&1; then
+		say "ssh: there is no host key: $(tail -n 1 "$made")"
 		return 1
 	fi
-	# BITS SHA256:… COMMENT (TYPE)
-	read -r _ fingerprint _ <<-EOT
-		$(chroot "$ROOT/new" ssh-keygen -l -E sha256 -f "$host_key")
-	EOT
+	# it prints the fingerprint itself: to start it again for that would take time at each boot
+	fingerprint=$(sed -n 's/^\(SHA256:[^ ]*\).*/\1/p' "$made")
 	printf '%s\n' "$fingerprint" >"$ROOT/run/alchemy/host_key_fingerprint"
 	printf 'SSH host key (ED25519) %s\n\n' "$fingerprint" >>"$ROOT/new/etc/issue"
 	say "ssh: the host key (ED25519) is $fingerprint"
@@ -57,20 +56,16 @@ start_lldpd() {
 }
 
 # stop_services: ends both, with the sessions they have, and the dhcpcd of ask_for_ipv6, and waits until their ports and
-# sockets are free
+# sockets are free: two seconds at most
 stop_services() {
-	for name in dropbear lldpd dhcpcd; do
-		pids=$(pidof "$name") || continue
+	tries=0
+	while pids=$(pidof dropbear lldpd dhcpcd) && [ "$tries" -lt 100 ]; do
 		# shellcheck disable=SC2086 # a list of numbers, to be split
-		kill $pids 2>/dev/null
-		tries=0
-		while pidof "$name" >/dev/null && [ "$tries" -lt 20 ]; do
-			usleep 100000
-			tries=$((tries + 1))
-		done
-		pids=$(pidof "$name") || continue
-		# shellcheck disable=SC2086 # a list of numbers, to be split
-		kill -9 $pids 2>/dev/null
+		[ "$tries" -gt 0 ] || kill $pids 2>/dev/null
+		usleep 20000
+		tries=$((tries + 1))
 	done
+	# shellcheck disable=SC2086 # a list of numbers, to be split
+	[ -z "$pids" ] || kill -9 $pids 2>/dev/null
 	rm -rf "$ROOT/run/lldpd.socket" "$ROOT/run/lldpd.pid" "$ROOT/run/alchemy/dropbear.pid"
 }

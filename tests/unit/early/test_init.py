@@ -42,19 +42,24 @@ def test_a_service_that_does_not_start_is_said_with_its_reason(
 
 
 def test_the_services_are_ended_before_the_real_ones_start(node: Node) -> None:
-    node.write("pids", "dropbear 7 8\n")
+    node.write("pids", "dropbear 7 8\nntpd 9\ndhcpcd 10\n")
     script = """
-    pidof() { sed -n "s/^$1 //p" "$ROOT/pids" | grep .; }
+    pidof() { for name; do sed -n "s/^$name //p" "$ROOT/pids"; done | xargs | grep .; }
     kill() { echo "kill $*" >>"$ROOT/calls"; : >"$ROOT/pids"; }
     stop_services
     """
     node.run(script)
-    assert node.calls == ["kill 7 8"]
+    assert node.calls == ["kill 7 8 10", "usleep 20000"]
+
+
+def test_without_services_there_is_nothing_to_wait_for(node: Node) -> None:
+    node.run("pidof() { return 1; }; stop_services")
+    assert node.calls == []
 
 
 def test_a_service_that_does_not_end_is_killed(node: Node) -> None:
     script = """
-    pidof() { [ "$1" = lldpd ] && echo 7; }
+    pidof() { echo 7; }
     kill() { echo "kill $*" >>"$ROOT/calls"; }
     usleep() { :; }
     stop_services
