@@ -24,6 +24,9 @@ NAME = "ramfs"
 _EARLY = ("init", "early")
 _PACK = "pack-ramfs.sh"
 
+# where packages have it: /bin is a folder of its own in a system whose /usr is not merged
+_BUSYBOX = ("usr/bin/busybox", "bin/busybox")
+
 # the squashfs of each layer, by the stage that makes it
 _LAYERS = {"system-squashfs": outputs.SYSTEM_SQUASHFS, "identity-squashfs": outputs.IDENTITY_SQUASHFS}
 
@@ -57,7 +60,8 @@ def _build(context: Context, output: Path, inputs: Inputs) -> None:
     early.mkdir()
     for name in _EARLY:
         files.merge(context.root / "chroot" / name, early / name)
-    Rooted(inputs["system"] / outputs.ROOT).copy_out("usr/bin/busybox", early / "busybox")
+    system = Rooted(inputs["system"] / outputs.ROOT)
+    system.copy_out(next(filter(system.is_file, _BUSYBOX), _BUSYBOX[0]), early / "busybox")
     chosen = output / "firmware"
     chosen.mkdir()
     archive = microcode.archive(_microcode(context, inputs))

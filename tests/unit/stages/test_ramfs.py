@@ -11,14 +11,14 @@ from alchemy.config.model import Config
 from alchemy.context import Context
 from alchemy.errors import BuildError
 from alchemy.parts import microcode
-from tests.unit.fakes import configure, planned, put
+from tests.unit.fakes import FakeRunner, configure, planned, put
 
 AMD = {"AuthenticAMD": b"zen"}
 
 
-def build(context: Context, *, firmware: bool = True) -> Path:
+def build(context: Context, *, firmware: bool = True, busybox: str = "usr/bin/busybox") -> Path:
     """Makes a ramfs, with a script that appends nothing, of a system whose packages brought microcode and a driver's
-    firmware; returns the output."""
+    firmware, and busybox; returns the output."""
     (context.root / "chroot/early").mkdir(exist_ok=True)
     files = {
         "stage3": {},
@@ -27,7 +27,7 @@ def build(context: Context, *, firmware: bool = True) -> Path:
         "system": {
             "packages.json": "[]",
             "about.json": "{}",
-            "root/usr/bin/busybox": "",
+            f"root/{busybox}": "ash",
             **({"firmware/amd-ucode/microcode_amd.bin": "zen"} if firmware else {"firmware/other": ""}),
             "firmware/tg3.bin": "t" * 9,
         },
@@ -95,3 +95,17 @@ def test_a_package_of_intels_microcode_that_brought_none_is_an_error(
 def test_what_microcode_there_is(changes: dict[str, object], both: bool, intel: bool) -> None:
     config = Config().model_copy(update=changes)
     assert (config.has_microcode, config.has_intel_microcode) == (both, intel)
+
+
+@pytest.mark.parametrize("path", ["usr/bin/busybox", "bin/busybox"])
+def test_busybox_is_found_whether_usr_is_merged_or_not(context: Context, runner: FakeRunner, path: str) -> None:
+    packed = []
+
+    def pack(argv: list[str]) -> None:
+        if "/mnt/early" in argv:
+            early = Path(argv[argv.index("/mnt/early") - 1])
+            packed.append((early / "busybox").read_text(encoding="utf-8"))
+
+    runner.on_run = pack
+    build(context, busybox=path)
+    assert packed == ["ash"]
