@@ -76,6 +76,12 @@ def unreadable_disk(serial: str, image: Path) -> list[str]:
     return ["-blockdev", json.dumps(node), "-device", device]
 
 
+def last_words(file: Path) -> list[str]:
+    """Returns QEMU's options for firmware that keeps the last words of the kernel (ACPI ERST) in a file."""
+    backend = f"memory-backend-file,id=erst,mem-path={file},size=64K,share=on"
+    return ["-object", backend, "-device", "acpi-erst,memdev=erst"]
+
+
 def _make(image: Path) -> None:
     with image.open("wb") as file:
         file.truncate(DISK_BYTES)

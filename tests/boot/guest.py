@@ -111,7 +111,7 @@ class Guest:
 def boot(
     context: Context, log: Path, key: Path, cmdline: str = "", *, memory: int = 384, extra: Sequence[str] = (),
     ramfs: Path | None = None, monitor: str = "", network: bool = True, pxe: bool = False, alone: bool = False,
-    prefix: Sequence[str] = (), processors: int = 1, uefi: bool = False,
+    prefix: Sequence[str] = (), processors: int = 1, uefi: bool = False, resets: bool = False,
 ) -> Iterator[Guest]:  # fmt: skip
     """Boots bin/ of the context, and turns the machine off at the end.
 
@@ -120,6 +120,7 @@ def boot(
     `ramfs` replaces the one of bin/. `monitor` is a command for QEMU's monitor before the boot. Without `network` there
     is no interface but those of `extra`. `prefix` is the command that runs QEMU, for instance in a namespace. Without
     KVM a boot with two `processors` takes a third more CPU time than with one. `uefi` has it start by UEFI, not a BIOS.
+    A machine that `resets` boots again when it is reset, in place of ending.
     """
     port = qemu.free_port()
     with qemu.boot_folder(context, cmdline) if pxe else contextlib.nullcontext(context.bin) as folder:
@@ -128,7 +129,7 @@ def boot(
             kvm=qemu.kvm_works(context), uefi=qemu.firmware("uefi" if uefi else "bios"),
             direct=None if pxe else _direct(context, cmdline, ramfs, alone=alone),
         )  # fmt: skip
-        argv = [*prefix, *qemu.argv(machine)]
+        argv = [*prefix, *(word for word in qemu.argv(machine) if not (resets and word == "-no-reboot"))]
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w", encoding="utf-8", errors="replace") as file:
             child: pexpect.spawn[str] = pexpect.spawn(

@@ -314,3 +314,38 @@ def test_the_kernel_does_not_kill_what_a_burn_in_dies_with(node: Node) -> None:
     assert node.text("proc/self/oom_score_adj") == "0\n"
     node.boot("job=burnin")
     assert node.text("proc/self/oom_score_adj") == "-1000"
+
+
+KILLED = Output(problem="killed by signal 9")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "runs", "status"),
+    [
+        ([Output(0)], 1, Status.PASS),
+        ([KILLED, Output(1, problem="exit status 1")], 2, Status.FAIL),
+        ([KILLED, KILLED, KILLED, Output(0)], 4, Status.PASS),
+        ([KILLED] * 9, 4, Status.ERROR),
+        ([Output(3, problem="exit status 3"), Output(0)], 1, Status.ERROR),
+        ([Output(problem="not installed"), Output(0)], 1, Status.ERROR),
+    ],
+)
+def test_a_burn_in_that_is_killed_goes_on(
+    node: Node, capsys: pytest.CaptureFixture[str], outputs: list[Output], runs: int, status: Status
+) -> None:
+    left = list(outputs)
+    node.file("proc/cmdline", "job=burnin\n")
+
+    def run(argv: Sequence[str]) -> Output:
+        node.calls.append(list(argv))
+        return left.pop(0)
+
+    assert program.main(Surroundings(Machine(node.root), run, node.pause)) == status
+    assert node.calls == [["alchemy-burnin", "--boot"]] * runs
+    assert capsys.readouterr().out.count("alchemy: burnin: killed by signal 9; it goes on\n") == runs - 1
+
+
+def test_no_other_job_is_started_again(node: Node) -> None:
+    node.outputs = {"alchemy-intake": KILLED}
+    assert node.boot("job=intake") == Status.ERROR
+    assert len(node.calls) == 1

@@ -28,6 +28,8 @@ _NETWORK_SECONDS = 120
 _LONGEST_DELAY = 60.0
 _WORDS = {0: "PASS", 1: "FAIL"}
 _WORST = ("ERROR", "FAIL", "PASS")
+# A burn-in that is killed is started again so often: it goes on with its run.
+_MOST_RESTARTS = 3
 # So many of a failed program's complaints go to the consoles; the log has all.
 _MOST_LINES = 12
 
@@ -119,10 +121,7 @@ def _one(job: Job, session: Session | None, around: Surroundings) -> str:
     """Runs a job, and returns PASS, FAIL or ERROR."""
     if job.name == "inventory" and (silent := lldp_gate.wait(around.machine, pause=around.pause)):
         around.say(f"inventory: no LLDP neighbour on {', '.join(silent)}")
-    if job.name == "burnin":
-        # it is killed with this process, and takes all memory that there is
-        limits.adjust(around.machine, limits.NEVER)
-    output = around.run(job.argv)
+    output = _burn_in(job, around) if job.name == "burnin" else around.run(job.argv)
     private_files.write(around.log / f"{job.name}.log", output.stdout + output.stderr)
     complaints = [line for line in output.stderr.splitlines() if line.strip()]
     if output.status is None:
@@ -133,6 +132,19 @@ def _one(job: Job, session: Session | None, around: Surroundings) -> str:
     if job.name == "inventory" and session is not None and not _send_inventory(session, around):
         return "ERROR"
     return word
+
+
+def _burn_in(job: Job, around: Surroundings) -> Output:
+    """Runs a burn-in; one that is killed is started again, which goes on with its run."""
+    # it takes all memory that there is, and dies with this process
+    limits.adjust(around.machine, limits.NEVER)
+    output = around.run(job.argv)
+    for _ in range(_MOST_RESTARTS):
+        if not (output.problem or "").startswith("killed by signal"):
+            break
+        around.say(f"{job.name}: {output.problem}; it goes on")
+        output = around.run(job.argv)
+    return output
 
 
 def _send_inventory(session: Session, around: Surroundings) -> bool:
