@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -32,13 +33,15 @@ _IMPORTANT = re.compile(
 # may hold these words as parameters
 _COMMAND_LINE = re.compile(r"(?:Kernel c|C)ommand line: ")
 _MOST_WORDS = 10
+# what the kernel said earlier is not about its end; a boot has many of these words
+_END_SECONDS = 60.0
 # the journal, the reports and the light take this long to end before a reboot
 _ENDING_SECONDS = 180
 _DUMP_SECONDS = 30
 # a machine that stands still for want of memory is reset by its watchdog after this time at most
 _STANDSTILL_SECONDS = 600
 # <LEVEL>[ SECONDS.MICROSECONDS] before each line of a kernel's log
-_PREFIX = re.compile(r"^(?:<\d+>)?\[\s*\d+\.\d+\]\s*(?:\[\s*[TC]\d+\]\s*)?")
+_PREFIX = re.compile(r"^(?:<\d+>)?\[\s*(\d{1,12}\.\d+)\]\s*(?:\[\s*[TC]\d+\]\s*)?")
 _HEADER = re.compile(r"^(?:Panic|Oops|Emergency)#(\d+) Part(\d+)$")
 
 
@@ -158,9 +161,20 @@ def last_words(machine: Machine, since: float) -> str:
     dumps.sort()
     latest = [dump for dump in dumps if dump[0] >= dumps[-1][0] - _DUMP_SECONDS and dump[1] == dumps[-1][1]]
     latest.sort(key=lambda dump: dump[2], reverse=True)
-    lines = [_PREFIX.sub("", line.strip()) for dump in latest for line in dump[3].splitlines() if line.strip()]
+    lines = _at_the_end(line.strip() for dump in latest for line in dump[3].splitlines() if line.strip())
     important = [line for line in lines if _IMPORTANT.search(line) and not _COMMAND_LINE.match(line)]
     return " | ".join(printable(line, 200) for line in (important or lines)[-_MOST_WORDS:])
+
+
+def _at_the_end(lines: Iterable[str]) -> list[str]:
+    """Returns what the kernel said last, without the time; a line that has no time is of that of the one before."""
+    said: list[tuple[float, str]] = []
+    for line in lines:
+        found = _PREFIX.match(line)
+        moment = float(found[1]) if found else said[-1][0] if said else 0.0
+        said.append((moment, _PREFIX.sub("", line)))
+    end = max((moment for moment, _ in said), default=0.0)
+    return [line for moment, line in said if moment >= end - _END_SECONDS]
 
 
 def _time(machine: Machine, path: str) -> float:

@@ -233,6 +233,7 @@ def test_last_words_are_those_of_the_last_dump_in_order(tmp_path: Path) -> None:
     now = 1_800_000_000
     dump(tmp_path, "dmesg-erst-1", "Panic#1 Part1\n<0>[ 9.1] Kernel panic - not syncing: of last week\n", now - 9999)
     parameters = "<6>[    0.0] Command line: panic=1\n<5>[    0.1] Kernel command line: nmi_watchdog=0\n"
+    parameters += "<6>[    0.2] NMI watchdog: Perf NMI watchdog permanently disabled\n"
     error = "<0>[  100.1] mce: [Hardware Error]: CPU 0: Bank 5: be00\n"
     dump(tmp_path, "dmesg-erst-2", f"Panic#1 Part2\n{parameters}{error}", now)
     trace = "<4>[  100.2] Call Trace:\n"
