@@ -1,4 +1,4 @@
-"""What comes from outside: files by URL, Debian packages by apt, Python sources. All of it is verified."""
+"""What comes from outside: files by URL, the mirrors of Debian, Python sources. All of it is verified."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import shutil
 from pathlib import Path
 from types import MappingProxyType
 
-from alchemy.config.arch import ARCH
 from alchemy.context import Context
 from alchemy.errors import UserError, VerificationError
 from alchemy.fetch import python_index
-from alchemy.fetch.download import Settings, fetch, file_name, require_online
+from alchemy.fetch.download import Settings, fetch, file_name
 from alchemy.host import files
 
 _SOURCE_SIZE = 64 << 20  # bytes: a source archive that we fetch from the package index is smaller
-
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-
 
 # the suite of Debian packages where stage3_url names none
 DEFAULT_SUITE = "trixie"
@@ -68,37 +64,6 @@ def python_source(context: Context, name: str, version: str, sha256: str, folder
         f"{file}: not found in the Python package index that pip is configured for",
         hint="pip config list shows where pip looks",
     )
-
-
-def debian_package(context: Context, suite: str, package: str, folder: Path, log: Path) -> Path:
-    """Fetches a Debian package (`NAME` or `NAME=VERSION`) of `suite` into `folder`, by an apt with its own state.
-
-    The host's apt configuration gives the mirror and stays as it is; the archive's key gives the trust.
-    """
-    require_online(context, f"debian:{package}")
-    private = folder / "apt"
-    for name in ("etc", "state/lists/partial", "cache/archives/partial"):
-        (private / name).mkdir(parents=True)
-    sources = debian_sources(context, suite)
-    if not sources:
-        raise UserError(
-            f"debian:{package}: this host's apt has no Debian mirror to fetch it from",
-            hint="add one to /etc/apt, or set linux_url to the URL of a tarball",
-        )
-    (private / "etc/sources.list").write_text(
-        "".join(f"{line.replace('deb ', f'deb [signed-by={_KEYRING}] ', 1)}\n" for line in sources), encoding="ascii"
-    )
-    options = {
-        "Dir::Etc": private / "etc", "Dir::State": private / "state", "Dir::State::status": "/dev/null",
-        "Dir::Cache": private / "cache", "APT::Sandbox::User": "root", "Acquire::Languages": "none",
-        "Acquire::Retries": "3", "APT::Architecture": ARCH.debian, "APT::Architectures": ARCH.debian,
-    }  # fmt: skip
-    flags = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    run = context.runner.run
-    run(["apt-get", *flags, "update", "--error-on=any"], log=log, what=f"reading the package lists of Debian {suite}")
-    run(["apt-get", *flags, "download", package], cwd=folder, log=log, what=f"fetching Debian's {package}")
-    files.remove(private)
-    return next(folder.glob("*.deb"))
 
 
 def debian_sources(context: Context, suite: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from alchemy.config.remotes import is_git
 from alchemy.context import Context
 from alchemy.errors import UserError, VerificationError
-from alchemy.fetch import debian, download, git, openpgp, pins
+from alchemy.fetch import debian, debian_package, download, git, openpgp, pins
 from alchemy.fetch.openpgp import Keyring
 from alchemy.fetch.pins import Source
 from alchemy.host import files, tarball
@@ -95,7 +95,7 @@ def _fetch_debian(context: Context, package: str, version: str, output: Path) ->
     wanted = package if version == "latest" else f"{package}={version}"
     log = context.logfile(NAME)
     with context.log.step(f"linux: fetching {wanted}"):
-        deb = debian.debian_package(context, debian.suite(context), wanted, output, log)
+        deb = debian_package.fetch(context, debian.suite(context), wanted, output, log)
         unpacked = output / "unpacked"
         context.runner.run(["dpkg-deb", "--extract", deb, unpacked], log=log, what=f"unpacking {deb.name}")
         tree = Rooted(unpacked)

@@ -204,33 +204,3 @@ def test_a_host_without_apt_has_no_mirrors(
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert debian.debian_sources(context, "sid") == []
     assert runner.calls == []
-
-
-def test_a_debian_package_is_fetched_by_an_apt_of_its_own(
-    context: Context, runner: FakeRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lists = []
-
-    def apt(argv: list[str]) -> None:
-        if "update" in argv:
-            lists.append((folder / "apt/etc/sources.list").read_text(encoding="ascii"))
-        if "download" in argv:
-            (folder / "gold_1_all.deb").touch()
-
-    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    runner.answers["apt-get"] = "Debian|trixie|http://m/debian/\n"
-    runner.on_run = apt
-    assert debian.debian_package(context, "sid", "gold", folder, folder / "log") == folder / "gold_1_all.deb"
-    assert [path.name for path in folder.iterdir()] == ["gold_1_all.deb"]
-    assert all(line.startswith("deb [signed-by=/") for line in lists[0].splitlines())
-    for call in runner.calls[1:]:
-        assert f"Dir::State={folder}/apt/state" in call.argv
-        assert f"Dir::Etc={folder}/apt/etc" in call.argv
-
-
-def test_a_debian_package_without_a_mirror_is_the_users_error(
-    context: Context, runner: FakeRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(UserError, match="debian:gold: this host's apt has no Debian mirror"):
-        debian.debian_package(context, "sid", "gold", folder, folder / "log")

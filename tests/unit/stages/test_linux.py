@@ -20,6 +20,7 @@ from tests.lib.gits import Repository
 from tests.unit.fakes import FakeRunner
 
 MIRROR = "Debian|trixie|http://mirror.example/debian/\n"
+MADISON = "linux-source-6.12 | 6.12.57-1 | http://mirror.example/debian trixie/main amd64 Packages\n"
 
 
 @pytest.fixture
@@ -35,6 +36,8 @@ def fetch(context: Context, runner: FakeRunner, output: Path, content: str, monk
 
     def debian(argv: list[str]) -> None:
         """apt-get and dpkg-deb, with a package that holds `content`."""
+        if argv[0] == "apt-cache":
+            runner.answers["apt-cache"] = "linux-source-6.12\n" if "pkgnames" in argv else MADISON
         if "download" in argv:
             (output / "linux-source-6.12_6.12.57-1_all.deb").touch()
         if argv[0] == "dpkg-deb":
