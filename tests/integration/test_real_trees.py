@@ -169,3 +169,61 @@ def test_a_check_of_a_package_before_it_is_built_is_told(built: tuple[Context, C
         buildroot.emerge(context, inside, ["app-misc/pretender"], context.logfile("test"))
     assert "app-misc/pretender-1" in caught.value.message
     assert "CONFIG_GOLD is not set in the kernel" in caught.value.message
+
+
+_SHOWN = "test_the_image_has_what_the_packages_of_a_real_tree_install"
+_REFUSED = "test_a_package_that_cannot_be_built_is_refused_with_the_cause_and_the_remedy"
+_UNIT = "tests/unit"
+
+# What real trees have → the tests that show it: the file, if it is another one, the test, and the row of its table.
+# tests/unit/test_real_cases.py looks whether they are there.
+COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "EAPI 9": (("", _REFUSED, "EAPI 9 where bash is too old"),),
+    "a live ebuild": (("", _REFUSED, "a live ebuild"),),
+    "REQUIRED_USE": (("", _REFUSED, "a REQUIRED_USE conflict"),),
+    "USE_EXPAND": (("", _SHOWN, "USE_EXPAND of a parent profile"),),
+    "slot conflict": (("", _REFUSED, "a slot conflict"),),
+    "blocker": (("", _REFUSED, "a blocker"),),
+    "circular dependency": (("", _REFUSED, "a circular dependency"),),
+    "RESTRICT=fetch": (("", _REFUSED, "a file to fetch by hand"),),
+    "RESTRICT=bindist, mirror": (
+        ("", _SHOWN, "RESTRICT of mirrors and of binary packages"),
+        (f"{_UNIT}/commands/test_distfiles.py", "test_the_sources_of_packages_and_kernel_are_in_one_folder", ""),
+    ),
+    "licence groups": (("", _REFUSED, "a licence in a group"),),
+    "linux-info in pkg_pretend": (
+        ("", _SHOWN, "pkg_pretend that checks the kernel"),
+        ("", "test_a_check_of_a_package_before_it_is_built_is_told", ""),
+        (f"{_UNIT}/portage/test_kernel_config.py", "test_the_host_s_configuration_is_hidden_where_there_is_one", ""),
+    ),
+    "fcaps": (("", "test_a_program_keeps_its_file_capabilities", ""),),
+    "acct-user, acct-group": (("", "test_accounts_of_packages_are_those_of_the_image_and_own_their_files", ""),),
+    "tmpfiles": (("", _SHOWN, "tmpfiles"),),
+    "/usr that is not merged": (
+        (f"{_UNIT}/stages/test_ramfs.py", "test_busybox_is_found_whether_usr_is_merged_or_not", ""),
+    ),
+    "profiles of musl and LLVM": (
+        (f"{_UNIT}/portage/test_profile.py", "test_a_profile_of_another_c_library_or_compiler_is_unsupported", ""),
+    ),
+    "CONFIG_PROTECT": (("", _SHOWN, "CONFIG_PROTECT"), ("", "test_no_file_waits_to_be_merged_by_hand", "")),
+    "package.mask": (("", _SHOWN, "package.mask, a folder"),),
+    "package.provided": (("", _SHOWN, "package.provided"),),
+    "env/": (("", _SHOWN, "package.env, a folder, and env"),),
+    "patches/": (("", _SHOWN, "patches of the user"),),
+    "bashrc": (("", _SHOWN, "bashrc"),),
+    "sets": ((f"{_UNIT}/portage/test_settings.py", "test_a_line_that_is_no_atom_is_refused_by_name", "@system"),),
+    "post-install messages": (("", "test_what_a_package_says_when_it_is_installed_is_in_the_log", ""),),
+    "an eclass of another repository": (("", _SHOWN, "an eclass of another repository"),),
+    "scripts without an interpreter": (
+        (
+            "tests/integration/test_gentoo.py",
+            "test_scripts_that_cannot_run_are_left_out_and_the_manifest_lists_them_and_the_profile",
+            "",
+        ),
+    ),
+    "a package added": (
+        ("tests/integration/test_portage.py", "test_a_package_more_gives_what_installing_all_would", ""),
+    ),
+    "binhosts in the lock": ((f"{_UNIT}/config/test_lockfile.py", "test_a_lock_conflicts_with_binhosts", ""),),
+    "getuto's trust": (("tests/integration/test_gentoo.py", "test_a_package_of_a_binhost_is_refused", "by another"),),
+}
