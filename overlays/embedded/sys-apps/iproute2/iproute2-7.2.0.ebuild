@@ -23,7 +23,7 @@ src_configure() {
 	# its configure knows no --without: it finds nothing but libc, and libcap is told to it here
 	tc-export AR CC
 	PKG_CONFIG=false edo ./configure --include_dir "${ESYSROOT}/usr/include" --libdir "${EPREFIX}/usr/$(get_libdir)"
-	sed -i '/HAVE_BERKELEY_DB\|TC_CONFIG_ATM/d' config.mk || die
+	sed -i '/HAVE_BERKELEY_DB/d' config.mk || die
 	printf '%s\n' "CFLAGS += -DHAVE_LIBCAP" "LDLIBS += -lcap" >> config.mk || die
 }
 
@@ -38,5 +38,5 @@ src_compile() {
 src_install() {
 	_make DESTDIR="${D}" install
 	rm -r "${ED}"/sbin/{ctstat,ifstat,lnstat,nstat,routel,rtacct,rtmon,rtstat} \
-		"${ED}"/usr/share/bash-completion "${ED}"/var || die
+		"${ED}"/usr/share/bash-completion || die
 }
