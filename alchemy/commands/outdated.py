@@ -146,7 +146,8 @@ def _row(ebuild: Ebuild, answers: Answers, today: date) -> Row:
     newest = _newest_debian([version for each in by_suite.values() for version in each])
     released = answers.upstream.get(key)
     ahead = [version for version in (released, _released(newest)) if version and _newer(version, ebuild.version)]
-    patches = stable if stable and _PATCHED.search(stable) and _same(_released(stable), ebuild.version) else None
+    patched = stable and _PATCHED.search(stable) and _same(_released(stable), ebuild.version)
+    patches = stable if stable and patched and not _repacks(ebuild, stable) else None
     published = min((answers.published[name] for name in ebuild.uris() if name in answers.published), default=None)
     reason = ""
     status: Status = "behind" if ahead else "current" if released else "unknown"
@@ -169,6 +170,11 @@ def _row(ebuild: Ebuild, answers: Answers, today: date) -> Row:
         status=status,
         reason=reason,
     )
+
+
+def _repacks(ebuild: Ebuild, version: str) -> bool:
+    """True when an ebuild repacks Debian's binary package of that version, which has the patches."""
+    return any(name.endswith(".deb") and f"_{version.rpartition(':')[2]}_" in name for name in ebuild.uris())
 
 
 def _is_stable(suite: str, stable: str) -> bool:

@@ -83,6 +83,24 @@ def test_an_ebuild_is_behind_what_is_newer(
     assert (found.status, found.reason) == (status, reason)
 
 
+@pytest.mark.parametrize(
+    ("revision", "stable", "patches"),
+    [
+        ("-1+deb13u2", "1.2-1+deb13u2", None),
+        ("-1+deb13u2", "1:1.2-1+deb13u2", None),
+        ("-1+deb13u1", "1.2-1+deb13u2", "1.2-1+deb13u2"),
+        ("-1", "1.2-1+deb13u2", "1.2-1+deb13u2"),
+    ],
+)
+def test_an_ebuild_that_repacks_a_binary_package_has_its_patches(
+    revision: str, stable: str, patches: str | None
+) -> None:
+    uri = f"mirror://debian/pool/main/g/gold/gold_1.2{revision}_amd64.deb"
+    answers = Answers({}, {}, {"gold": {"trixie": [stable]}}, "trixie", {})
+    (found,) = outdated.compare([ebuild("1.2", uri)], answers, TODAY)
+    assert found.debian_patches == patches
+
+
 def test_a_row_has_the_versions_and_the_age() -> None:
     found = row("1.2", "1.3", "1.1-1", "1.2-4").as_json()
     assert found == {
