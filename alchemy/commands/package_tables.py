@@ -12,7 +12,7 @@ import yaml
 from alchemy.portage import settings
 from alchemy.ui import events
 
-_SETS = ("core", "util", "network", "storage", "benchmark", "breakin", "byhand", "eula")
+_SETS = ("core", "util", "network", "storage", "fabric", "benchmark", "breakin", "byhand", "eula")
 _HEAD = "| atom | version | in the ramfs | licence | how it is tested |\n| --- | --- | ---: | --- | --- |\n"
 # what only its user may fetch is in no image of ours: where its file is says more than a size
 _BY_HAND = ("byhand", "eula")

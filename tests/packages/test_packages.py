@@ -17,7 +17,7 @@ from tests.boot import guest
 from tests.boot.conftest import build
 from tests.boot.guest import Guest
 
-SETS = ("core", "util", "network", "benchmark", "storage", "breakin")
+SETS = ("core", "util", "network", "benchmark", "storage", "fabric", "breakin")
 TOOLS = [tool for name in SETS for tool in tools.running(name)]
 
 # bytes of the ramfs with all of them

@@ -19,11 +19,12 @@ ASKED = {
     "util": "tmux screen vim dash ack ripgrep numactl sshpass gptfdisk lsof jq strace rsync kexec-tools flashrom fwupd"
     " i2c-tools efibootmgr file less tree",
     "network": "netcat tcpdump mtr netperf nmap net-snmp socat iperf ethtool bridge-utils nftables wireguard-tools"
-    " rdma-core bwping arping",
+    " bwping arping",
     "benchmark": "stress stress-ng stressapptest cpuburn nbench tiobench bonnie++ fio iozone sysbench ramspeed stream"
     " gimps hddtemp smartmontools linpack hpl nepim bandwidth systester",
     "storage": "mdadm ddrescue dd-rescue ncdu parted hdparm sdparm sg3_utils nvme-cli xfsprogs dosfstools testdisk"
     " mt-st mpt-status lsscsi gptfdisk",
+    "fabric": "rdma-core perftest ndctl numactl ledmon",
     "breakin": "udpcast breakin pcopy",
     "eula": "megacli storcli tw_cli hpssacli gimps areca-cli sas2ircu y-cruncher",
 }
