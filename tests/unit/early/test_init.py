@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -124,10 +125,13 @@ def test_without_a_real_init_there_is_a_rescue_shell_and_then_the_default(
     assert node.said == said
 
 
-def squashfs(node: Node, length: int, bytes_used: int, held: int | None = None) -> str:
-    """Two files of a length, whose superblocks say how long they should be; returns a `du` that sees what is held."""
+LAYERS = ("packages", "identity")
+
+
+def squashfs(node: Node, length: int, bytes_used: int, held: int | None = None, layers: Sequence[str] = LAYERS) -> str:
+    """Layers of a length, whose superblocks say how long they should be; returns a `du` that sees what is held."""
     superblock = b"hsqs".ljust(40, b"\0") + bytes_used.to_bytes(8, "little")
-    for layer in ("packages", "identity"):
+    for layer in layers:
         (node.root / f"{layer}.squashfs").write_bytes(superblock.ljust(length, b"\0")[:length])
     node.write("proc/meminfo", "MemTotal:         235540 kB\nMemFree: 1 kB\n")
     blocks = -(-(length if held is None else held) // 4096) * 4
@@ -167,17 +171,20 @@ def test_a_ramfs_that_lacks_a_layer_is_said(node: Node, layer: str) -> None:
     assert "no system in it" in node.said[0]
 
 
-def test_the_layers_of_the_system_are_mounted_under_an_overlay_the_identity_over_the_packages(node: Node) -> None:
-    du = squashfs(node, 4096, 4096)
+@pytest.mark.parametrize("layers", [LAYERS, ("packages", "modules", "identity")], ids=["without", "with modules"])
+def test_the_layers_of_the_system_are_mounted_under_an_overlay_the_identity_over_the_packages(
+    node: Node, layers: Sequence[str]
+) -> None:
+    du = squashfs(node, 4096, 4096, layers=layers)
     node.run(f"{du} mount_system")
     root = node.root
     rom = f"{root}/run/alchemy/rom"
-    assert node.calls[:2] == [
-        f"mount -t squashfs -o loop,ro {root}/{layer}.squashfs {rom}/{layer}" for layer in ("packages", "identity")
-    ]
-    assert node.calls[2].startswith("mount -t tmpfs ")
-    assert f"lowerdir={rom}/identity:{rom}/packages," in node.calls[3]
-    assert node.calls[3].endswith(f" overlay {root}/new")
+    squashed = [f"mount -t squashfs -o loop,ro {root}/{layer}.squashfs {rom}/{layer}" for layer in layers]
+    mounted, (written, overlay, *_) = node.calls[: len(layers)], node.calls[len(layers) :]
+    assert mounted == squashed
+    assert written.startswith("mount -t tmpfs ")
+    assert f"lowerdir={':'.join(f'{rom}/{layer}' for layer in reversed(layers))}," in overlay
+    assert overlay.endswith(f" overlay {root}/new")
 
 
 # busybox's ash execs its own switch_root, whatever PATH has
