@@ -100,7 +100,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], bool]] = {
 
 def digest(script: ModuleType, tree: Path, name: str = "tree") -> str:
     eclasses, sources = [tree / "eclass/meson.eclass"], {"gold-1.tar.gz": ()}
-    found: str = script.digest(name, tree / "app-misc/gold/gold-1.ebuild", eclasses, sources)
+    found: str = script.digest(name, tree / "app-misc/gold/gold-1.ebuild", eclasses, sources, [])
     return found
 
 
@@ -126,8 +126,8 @@ def test_the_same_ebuild_of_another_repository_or_another_eclass_is_another(scri
     before = digest(script, tree)
     assert digest(script, tree, "overlay") != before
     ebuild = tree / "app-misc/gold/gold-1.ebuild"
-    assert script.digest("tree", ebuild, [tree / "eclass/other.eclass"], {"gold-1.tar.gz": ()}) != before
-    assert script.digest("tree", ebuild, [], {"gold-1.tar.gz": ()}) != before
+    assert script.digest("tree", ebuild, [tree / "eclass/other.eclass"], {"gold-1.tar.gz": ()}, []) != before
+    assert script.digest("tree", ebuild, [], {"gold-1.tar.gz": ()}, []) != before
 
 
 def test_a_manifest_may_be_missing_signed_or_of_other_bytes(script: ModuleType, tree: Path) -> None:
@@ -137,3 +137,32 @@ def test_a_manifest_may_be_missing_signed_or_of_other_bytes(script: ModuleType, 
     assert digest(script, tree) == before
     (tree / MANIFEST).unlink()
     assert digest(script, tree) != before
+
+
+KERNEL = {"include/config/kernel.release": "6.12.1", ".config": "CONFIG_MODULES=y\n", "Module.symvers": "0 printk\n"}
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The build tree of a kernel, where ebuilds find it."""
+    folder = tmp_path / "kernel"
+    for name, text in KERNEL.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    monkeypatch.setenv("KERNEL_DIR", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("name", KERNEL)
+@pytest.mark.parametrize("eclass", ["linux-mod-r1", "linux-mod"])
+def test_a_package_of_modules_counts_for_one_kernel(script: ModuleType, kernel: Path, eclass: str, name: str) -> None:
+    before = list(script.of_kernel(["edo", eclass]))
+    assert list(script.of_kernel(["edo", eclass])) == before
+    (kernel / name).write_text("another\n", encoding="utf-8")
+    assert list(script.of_kernel(["edo", eclass])) != before
+
+
+def test_other_packages_count_for_any_kernel(script: ModuleType, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(script.of_kernel(["meson", "linux-info"])) == []
+    monkeypatch.delenv("KERNEL_DIR")
+    assert list(script.of_kernel(["linux-mod-r1"])) == []
