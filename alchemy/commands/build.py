@@ -13,7 +13,7 @@ from alchemy.commands import cache
 from alchemy.context import Context
 from alchemy.errors import UserError
 from alchemy.host import depends, folders, full_disk, locking, logs, mounts
-from alchemy.portage import binpkgs, buildroot, profile, repositories, settings
+from alchemy.portage import binpkgs, buildroot, kernel_config, profile, repositories, settings
 from alchemy.stages import bundle, kernel, plan, system
 from alchemy.stages.outputs import TOOLS
 from alchemy.ui import events
@@ -37,7 +37,7 @@ def build(context: Context, *names: str) -> None:
 def check_files(context: Context) -> None:
     """Checks the package sets and kernel configurations that config.yml names. Raises UserError for an invalid line."""
     buildroot.read_sets(context, context.config.packages)
-    kernel.read_config(kernel.configs(context))
+    kernel.read_config(kernel_config.paths(context))
 
 
 def outputs(context: Context) -> dict[str, int]:

@@ -18,6 +18,7 @@ from alchemy.ui import events
 _INIT = "the preliminary init"
 _FIRMWARE = "firmware"
 _MICROCODE = "CPU microcode"
+_MODULES = "kernel modules"
 _IDENTITY = "etc/, version, admin user"
 
 
@@ -87,7 +88,8 @@ def _sizes(context: Context, output: Path) -> dict[str, dict[str, int]]:
     if not ramfs.is_dir():
         return sizes
     packed, identity = (_needed(context, name, ramfs) for name in ("system-squashfs", "identity-squashfs"))
-    if not (packed / outputs.WEIGHTS).exists() or not identity.exists():
+    modules = _needed(context, "modules-squashfs", ramfs) if "modules-squashfs" in Record.read(ramfs).needs else None
+    if not (packed / outputs.WEIGHTS).exists() or not identity.exists() or not (modules is None or modules.exists()):
         return sizes
     size = (packed / outputs.SYSTEM_SQUASHFS).stat().st_size
     firmware = json.loads((ramfs / outputs.FIRMWARE_LIST).read_text(encoding="utf-8"))
@@ -95,6 +97,7 @@ def _sizes(context: Context, output: Path) -> dict[str, dict[str, int]]:
         "packages": size,
         _FIRMWARE: firmware["size"],
         _MICROCODE: firmware.get("microcode", 0),
+        **({_MODULES: (modules / outputs.MODULES_SQUASHFS).stat().st_size} if modules else {}),
         _IDENTITY: (identity / outputs.IDENTITY_SQUASHFS).stat().st_size,
     }
     sizes["parts"][_INIT] = (ramfs / outputs.RAMFS).stat().st_size - sum(sizes["parts"].values())

@@ -11,7 +11,7 @@ from typing import Any
 
 from alchemy.config.arch import ARCH
 from alchemy.config.remotes import is_git
-from alchemy.config.values import FINGERPRINT, LINUX_TARBALL, compact_fingerprint
+from alchemy.config.values import FINGERPRINT, LINUX_TARBALL, MODULES_FRAGMENT, compact_fingerprint
 
 # beside configurations: documentation, and lists of what a kernel drives
 _NO_CONFIGURATION = (".md", ".alias")
@@ -139,6 +139,12 @@ def _microcode_is_found(given: Given) -> Iterator[str]:
         yield "microcode: conflicts with embed_ramfs (the kernel finds it only in a ramfs of its own)"
 
 
+def _modules_are_asked_for(given: Given) -> Iterator[str]:
+    fragments = given.values.get("kernel_fragments")
+    if isinstance(fragments, list) and MODULES_FRAGMENT in fragments:
+        yield f"kernel_fragments: {MODULES_FRAGMENT}: belongs to kernel_modules (expected kernel_modules: true)"
+
+
 def _outputs_differ(given: Given) -> Iterator[str]:
     if given.get("image_name") == given.get("ramfs_name"):
         yield "ramfs_name: must differ from image_name"
@@ -146,6 +152,6 @@ def _outputs_differ(given: Given) -> Iterator[str]:
 
 _RULES: tuple[Callable[[Given], Iterator[str]], ...] = (
     _named_files_exist, _kernel_tarball_is_verified, _stage3_is_verified, _tree_is_verified, _sync_fits_the_stage3,
-    _key_files_exist, _one_password, _somebody_can_log_in, _microcode_is_found,
+    _key_files_exist, _one_password, _somebody_can_log_in, _microcode_is_found, _modules_are_asked_for,
     _outputs_differ,
 )  # fmt: skip

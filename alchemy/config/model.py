@@ -68,6 +68,7 @@ class Config(BaseModel):
     kernel_ver: KernelVersion = "latest"
     kernel_conf: FileName = "6.12"
     kernel_fragments: tuple[FileName, ...] = ()
+    kernel_modules: bool = False
     packages: Annotated[tuple[FileName, ...], Field(min_length=1)] = ("core",)
     overlays: Annotated[tuple[OverlayOrUrl, ...], AfterValidator(no_duplicates)] = ()
     binhosts: tuple[Binhost, ...] = ()

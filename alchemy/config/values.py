@@ -35,6 +35,9 @@ _SYSTEM_ACCOUNTS = frozenset(
     }
 )  # fmt: skip
 
+# the kernel fragment that kernel_modules adds
+MODULES_FRAGMENT = "modules"
+
 # the files of bin/ whose names are fixed
 _OTHER_OUTPUTS = frozenset(
     {

@@ -23,10 +23,10 @@ _NOT_NEEDED = ("isci/isci_firmware.bin", "amd/amd_sev_*.sbin")
 _PACKED = (".xz", ".zst")
 
 
-def asked_for(modinfo: Path) -> list[str]:
-    """Returns the files that the built-in drivers name in the kernel's modules.builtin.modinfo, without those that they
-    do not need: NUL-terminated entries `DRIVER.firmware=NAME`."""
-    entries = modinfo.read_bytes().decode(errors="replace").split("\0")
+def asked_for(modinfo: bytes) -> list[str]:
+    """Returns the files that drivers name in the kernel's modules.builtin.modinfo, without those that they do not need:
+    NUL-terminated entries `DRIVER.firmware=NAME`."""
+    entries = modinfo.decode(errors="replace").split("\0")
     names = {entry.split(".firmware=", 1)[1] for entry in entries if ".firmware=" in entry}
     return sorted(name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in _NOT_NEEDED))
 

@@ -15,6 +15,7 @@ from alchemy.host.chroot import Chroot
 from alchemy.host.rooted import Rooted
 from alchemy.portage import binhosts, binpkgs, kernel_config, preflight, settings, sources
 from alchemy.portage.binpkgs import Binpkgs
+from alchemy.portage.kernel_config import Shown
 from alchemy.portage.repositories import Repositories
 from alchemy.stage import identity
 
@@ -42,8 +43,8 @@ def read_sets(context: Context, names: Sequence[str]) -> dict[str, list[str]]:
     return {str(path.relative_to(context.root)): settings.read_set(path) for path in paths}
 
 
-def chroot(context: Context, root: Path, available: Repositories) -> Chroot:
-    """The chroot at `root`, with the sources and the repositories in place, read-only. It has no network.
+def chroot(context: Context, root: Path, available: Repositories, kernel: Shown = kernel_config.NONE) -> Chroot:
+    """The chroot at `root`, with the sources, the repositories and the kernel in place, read-only. It has no network.
 
     Raises UserError for a file of the user's that Portage's user cannot read.
     """
@@ -51,12 +52,13 @@ def chroot(context: Context, root: Path, available: Repositories) -> Chroot:
     return Chroot(
         root=root,
         writable=True,
-        env={"SOURCE_DATE_EPOCH": str(EPOCH)},
+        env={"SOURCE_DATE_EPOCH": str(EPOCH), **kernel.env},
         ro_binds={
             settings.USER_DISTFILES: context.root / "distfiles",
             settings.FETCHED_DISTFILES: sources.folder(context),
             **kernel_config.hidden(),
             **available.binds,
+            **kernel.ro_binds,
         },
     )
 
@@ -82,11 +84,12 @@ def prepare(
     sets: Mapping[str, Sequence[str]],
     name: str,
     *,
+    kernel: Shown = kernel_config.NONE,
     apart: bool = False,
 ) -> tuple[Chroot, Binpkgs]:
     """A fresh chroot at `root` for the stage `name`, with its binary packages: those of a stage `apart` are used by no
-    other."""
-    inside = chroot(context, root, available)
+    other. Ebuilds find the `kernel` there."""
+    inside = chroot(context, root, available, kernel)
     files.remove(root)
     with context.log.step(f"{name}: unpacking the stage3"):
         tarball.unpack(context, tarball.of(stage3), root, context.logfile(name), "the stage3")
@@ -101,10 +104,12 @@ def borrow(
     available: Repositories,
     sets: Mapping[str, Sequence[str]],
     name: str,
+    *,
+    kernel: Shown = kernel_config.NONE,
 ) -> Chroot:
     """A fresh chroot at `root` as `prepare` makes it, but to install with, not to build: it runs the programs of a
     stage3 that is `unpacked`, read-only, and has an /etc and a /var of its own. That is there in a moment."""
-    inside = chroot(context, root, available)
+    inside = chroot(context, root, available, kernel)
     files.remove(root)
     root.mkdir(parents=True)
     binds = {}

@@ -1,16 +1,20 @@
-"""The configuration of the image's kernel, where ebuilds look for a kernel's: linux-info.eclass reads VERSION and
-PATCHLEVEL of the Makefile in KERNEL_DIR, and the .config beside it."""
+"""The image's kernel, where ebuilds look for a kernel: in KERNEL_DIR.
+
+linux-info.eclass reads VERSION and PATCHLEVEL of the Makefile there, and the .config beside it; linux-mod-r1.eclass
+compiles modules against the headers and symbols there.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from alchemy.config.arch import ARCH
+from alchemy.config.values import MODULES_FRAGMENT
 from alchemy.context import Context
 from alchemy.host import files
-from alchemy.host.chroot import Chroot
 
 # where the host's kernel shows its own, which an ebuild would take for the image's
 _HOSTS = "/proc/config.gz"
@@ -20,11 +24,24 @@ _SYMBOL = re.compile(r"# (?P<unset>CONFIG_\w+) is not set|(?P<name>CONFIG_\w+)="
 _SERIES = re.compile(r"(?P<version>\d+)\.(?P<patchlevel>\d+)")
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a chroot needs so that ebuilds find a kernel: read-only mounts, and variables."""
+
+    ro_binds: Mapping[str, Path] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+# ebuilds find no kernel
+NONE = Shown()
+
+
 def paths(context: Context) -> list[Path]:
     """Returns the files that configure the kernel: a later one wins."""
-    folder = context.root / "kernels" / ARCH.name
-    fragments = [folder / "fragments" / name for name in context.config.kernel_fragments]
-    return [folder / context.config.kernel_conf, *fragments]
+    config, folder = context.config, context.root / "kernels" / ARCH.name
+    # a fragment of the user's may make a driver a module
+    names = [*([MODULES_FRAGMENT] if config.kernel_modules else []), *config.kernel_fragments]
+    return [folder / config.kernel_conf, *(folder / "fragments" / name for name in names)]
 
 
 def hidden() -> dict[str, Path]:
@@ -32,23 +49,27 @@ def hidden() -> dict[str, Path]:
     return {_HOSTS: Path("/dev/null")} if Path(_HOSTS).exists() else {}
 
 
-def show(context: Context, inside: Chroot) -> Chroot:
-    """Returns the chroot with a source tree in which ebuilds see the configuration of the image's kernel.
+def built(build_tree: Path) -> Shown:
+    """Shows ebuilds the build tree of a kernel that was compiled: for modules."""
+    return Shown({_FOLDER: build_tree}, {"KERNEL_DIR": _FOLDER})
+
+
+def requested(context: Context) -> Shown:
+    """Shows ebuilds a source tree with the configuration of the image's kernel.
 
     It has what is requested, not what the kernel's own rules add. A configuration that is not named after a kernel
     series has no version to tell, and is not shown.
     """
     series = _SERIES.match(context.config.kernel_conf)
     if series is None:
-        return inside
+        return NONE
     tree = context.work / "kernel-config"
     files.remove(tree)
     tree.mkdir(parents=True)
     (tree / ".config").write_text(_merged(paths(context)), encoding="utf-8")
     makefile = f"VERSION = {series['version']}\nPATCHLEVEL = {series['patchlevel']}\nSUBLEVEL = 0\nEXTRAVERSION =\n"
     (tree / "Makefile").write_text(makefile, encoding="utf-8")
-    binds, env = {**inside.ro_binds, _FOLDER: tree}, {**inside.env, "KERNEL_DIR": _FOLDER}
-    return dataclasses.replace(inside, ro_binds=binds, env=env)
+    return Shown({_FOLDER: tree}, {"KERNEL_DIR": _FOLDER})
 
 
 def _merged(configs: list[Path]) -> str:

@@ -56,7 +56,13 @@ def stage(context: Context, seen: Pins, made: Mapping[str, Stage]) -> Stage:
             "version": context.version,
             "epoch": str(context.epoch),
         },
-        needs={"kernel": kernel, "system": made["system"], "ramfs": made["ramfs"], **fetched},
+        needs={
+            "kernel": kernel,
+            "system": made["system"],
+            "ramfs": made["ramfs"],
+            **({"modules-squashfs": made["modules-squashfs"]} if "modules-squashfs" in made else {}),
+            **fetched,
+        },
         build=lambda output, inputs: _build(context, list(fetched), commit or "", output, inputs),
         cheap=True,
     )
@@ -94,7 +100,7 @@ def _build(context: Context, fetched: Sequence[str], commit: str, output: Path, 
         memory.check(config.ram_budget, need, system / outputs.ROOT, system / outputs.DATABASE)
     made = parts(context, kernel / outputs.KERNEL, ramfs / outputs.RAMFS)
     names = [name for write in _FORMATS for name in write(made, output)]
-    shutil.copy(kernel / alias_file.NAME, output / alias_file.NAME)
+    shutil.copy(inputs.get("modules-squashfs", kernel) / alias_file.NAME, output / alias_file.NAME)
     manifest = {
         "name": "Alchemy Linux",
         "version": context.version,

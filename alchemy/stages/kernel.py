@@ -1,4 +1,4 @@
-"""The kernel: its configuration, and the image that is compiled in the chroot."""
+"""The kernel: its configuration, and the image and modules that are compiled in the chroot."""
 
 from __future__ import annotations
 
@@ -12,33 +12,42 @@ from pathlib import Path
 
 from alchemy.config.arch import ARCH
 from alchemy.context import Context
-from alchemy.errors import UserError
+from alchemy.errors import BuildError, UserError
 from alchemy.host import files, tarball
+from alchemy.host.chroot import Chroot
 from alchemy.host.rooted import Rooted
+from alchemy.parts import modules
 from alchemy.parts.hardware import alias_file, device_tables, symbols
-from alchemy.portage import trust
+from alchemy.portage import kernel_config, trust
 from alchemy.stage import Inputs, Pins, Stage, identity, needed
 from alchemy.stages import outputs
 
 NAME = "kernel"
+
+_COMPILER = "ccache gcc"
 
 # Where the ramfs is that goes inside, and how. What of it can be compressed is compressed already: neither that nor its
 # cpio is packed again, though the compression of the kernel itself passes over all.
 _RAMFS = "/mnt/initramfs.cpio"
 _EMBEDDED = {"INITRAMFS_SOURCE": f'"{_RAMFS}"', "INITRAMFS_COMPRESSION_NONE": "y"}
 
-# in a source tree that is compiled: the built-in drivers
+# in a source tree that is compiled: the built-in drivers, and those that are modules, as paths of their objects
 _BUILTIN = "modules.builtin"
+_ORDER = "modules.order"
+
+# copies what modules of others are compiled against; series before 6.3 lack it
+_BUILD_TREE = "scripts/package/install-extmod-build"
 
 # in a source tree that is complete: the identity of the source
 _MARKER = ".alchemy-source"
 
+_RELEASE = re.compile(r"\w[\w.+~-]*", re.ASCII)
 _SYMBOL = re.compile(r'# CONFIG_(?P<unset>\w+) is not set|CONFIG_(?P<name>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"#]+)')
 
 
 def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
     """Declares the stage that makes the kernel image, its final configuration, its release, and the aliases of the
-    devices that it drives."""
+    devices that it drives; with kernel_modules also the modules, and what others are compiled against."""
     return Stage(
         name=NAME,
         store=context.cache / "stages",
@@ -51,17 +60,11 @@ def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
 def declared(context: Context) -> dict[str, str | None]:
     """Returns what decides how the kernel is compiled."""
     return {
-        "kernel_conf": files.digest(*configs(context)),
+        "kernel_conf": files.digest(*kernel_config.paths(context)),
+        "kernel_modules": str(context.config.kernel_modules),
         "version": context.version,
         "epoch": str(context.epoch),
     }
-
-
-def configs(context: Context) -> list[Path]:
-    """Returns the files that configure the kernel: a later one wins."""
-    folder = context.root / "kernels" / ARCH.name
-    fragments = [folder / "fragments" / name for name in context.config.kernel_fragments]
-    return [folder / context.config.kernel_conf, *fragments]
 
 
 def compile_image(context: Context, name: str, output: Path, inputs: Inputs, ramfs: Path | None = None) -> None:
@@ -71,7 +74,9 @@ def compile_image(context: Context, name: str, output: Path, inputs: Inputs, ram
     """
     log = context.logfile(name)
     tree = _unpacked(context, name, inputs["linux"], log)
-    requested = read_config(configs(context)) | (_EMBEDDED if ramfs else {})
+    modular = context.config.kernel_modules and ramfs is None
+    configs = kernel_config.paths(context)
+    requested = read_config(configs) | (_EMBEDDED if ramfs else {})
     ccache = context.cache / "ccache" / trust.kernel(context)
     ccache.mkdir(parents=True, exist_ok=True)
     # marks its use, for cache.prune
@@ -101,22 +106,58 @@ def compile_image(context: Context, name: str, output: Path, inputs: Inputs, ram
         # make would keep the copy of another ramfs, if that was made later than this one
         made.remove("usr/initramfs_inc_data")
 
-    def make(target: str) -> None:
-        command = ["make", "-C", "/mnt/linux", f"-j{context.config.jobs}", "CC=ccache gcc", target]
-        context.runner.run(chroot.argv(command), log=log, what=f"{name}: make {target}")
+    def make(*targets: str) -> None:
+        _make(context, name, chroot, targets)
 
     with context.log.step(f"{name}: configuring"):
         make("allnoconfig")
-        check(requested, parse_config(made.read_text(".config"), str(tree / ".config")), configs(context))
+        check(requested, parse_config(made.read_text(".config"), str(tree / ".config")), configs)
     with context.log.step(f"{name}: {'linking' if ramfs else 'compiling'}"), _kept(made, inputs["linux"]):
-        make(Path(ARCH.kernel_image).name)
+        make(Path(ARCH.kernel_image).name, *(["modules"] if modular else []))
     made.copy_out(ARCH.kernel_image, output / outputs.KERNEL)
     made.copy_out(".config", output / outputs.KERNEL_CONFIG)
-    made.copy_out("include/config/kernel.release", output / outputs.RELEASE)
+    (output / outputs.RELEASE).write_text(f"{_release(made)}\n", encoding="ascii")
     made.copy_out(outputs.MODINFO, output / outputs.MODINFO)
+    if modular:
+        with context.log.step(f"{name}: installing the modules"):
+            _install_modules(context, name, chroot, made, output)
     (output / alias_file.NAME).write_text(
         _driven(made, (output / outputs.MODINFO).read_bytes(), tables), encoding="ascii"
     )
+
+
+def _make(context: Context, name: str, chroot: Chroot, targets: Iterable[str]) -> None:
+    command = ["make", "-C", "/mnt/linux", f"-j{context.config.jobs}", f"CC={_COMPILER}", *targets]
+    context.runner.run(chroot.argv(command), log=context.logfile(name), what=f"{name}: make {' '.join(targets)}")
+
+
+def _install_modules(context: Context, name: str, chroot: Chroot, tree: Rooted, output: Path) -> None:
+    """Copies the modules of a compiled tree into the output, and what modules of others are compiled against.
+
+    Raises UserError for a series that cannot tell the latter.
+    """
+    if not tree.is_file(_BUILD_TREE):
+        raise UserError(
+            f"kernel_modules: the kernel's source lacks {_BUILD_TREE} (expected series 6.3 or later)",
+            hint="choose a later series with linux_url and kernel_conf, or leave kernel_modules out",
+        )
+    work, build = output / "install", output / outputs.BUILD_TREE
+    for folder in (work, build):
+        folder.mkdir()
+    installing = dataclasses.replace(chroot, binds={**chroot.binds, "/mnt/modules": work, "/mnt/build": build})
+    # depmod runs when the modules of packages are there too
+    _make(context, name, installing, ["modules_install", "INSTALL_MOD_PATH=/mnt/modules", "DEPMOD=true"])
+    # programs of the host's and of the target's compiler are the same
+    copying = f"KBUILD_RUN_COMMAND={_BUILD_TREE} /mnt/build"
+    _make(context, name, installing, [f"HOSTCC={_COMPILER}", copying, "run-command"])
+    Rooted(build).write_text(".config", tree.read_text(".config"))
+    release, made = _release(tree), Rooted(work)
+    for link in ("build", "source"):
+        made.remove(f"lib/modules/{release}/{link}")
+    made.move_out(f"lib/modules/{release}", output / outputs.MODULES)
+    files.remove(work)
+    with (output / outputs.MODINFO).open("ab") as file:
+        file.write(modules.modinfo(output / outputs.MODULES))
 
 
 def _driven(tree: Rooted, modinfo: bytes, tables: bool) -> str:
@@ -130,9 +171,16 @@ def _driven(tree: Rooted, modinfo: bytes, tables: bool) -> str:
         path = f"{folder}/Makefile"
         return tree.read_text(path, errors="replace") if tree.is_file(path) else ""
 
-    builtin = tree.read_text(_BUILTIN) if tree.is_file(_BUILTIN) else ""
+    listed = [tree.read_text(name) for name in (_BUILTIN, _ORDER) if tree.is_file(name)]
+    return alias_file.text(_release(tree), aliases, symbols.of_drivers("".join(listed), makefile), modinfo)
+
+
+def _release(tree: Rooted) -> str:
+    """Returns the release of a compiled tree. Raises BuildError unless it can be the name of a folder."""
     release = tree.read_text("include/config/kernel.release").strip()
-    return alias_file.text(release, aliases, symbols.of_drivers(builtin, makefile), modinfo)
+    if not _RELEASE.fullmatch(release):
+        raise BuildError(f"kernel: release {ascii(release)[:80]}: invalid (expected letters, digits and . _ + ~ -)")
+    return release
 
 
 def _name_tables(tree: Rooted) -> bool:
@@ -152,9 +200,11 @@ def _name_tables(tree: Rooted) -> bool:
 def _unpacked(context: Context, name: str, source: Path, log: Path) -> Path:
     """Returns the source tree, whose objects are kept between builds: a new version string compiles next to nothing.
 
-    Builds share a tree as they share ccache: only where the same parties vouch for all code that can write to it.
+    Builds share a tree as they share ccache: only where the same parties vouch for all code that can write to it. One
+    with modules has a tree of its own, as hardly an object is the same.
     """
-    tree = context.cache / "objects" / f"{trust.kernel(context)}-{source.name}"
+    modular = ["modules"] if context.config.kernel_modules else []
+    tree = context.cache / "objects" / "-".join([trust.kernel(context), source.name, *modular])
     unpacked = Rooted(tree)
     if unpacked.is_file(_MARKER) and unpacked.read_text(_MARKER) == identity(source):
         # marks its use, for cache.prune
@@ -227,7 +277,7 @@ def check(requested: Mapping[str, str], final: Mapping[str, str], files: Iterabl
         modular = "m" in requested.values() and final.get("MODULES", "n") == "n"
         raise UserError(
             "\n".join([f"{names}: the kernel cannot be configured like this", *lost]),
-            hint="this kernel has no modules: write =y instead of =m"
+            hint="this kernel has no modules: write =y instead of =m, or set kernel_modules: true"
             if modular
             else "a dependency is missing, or another symbol selects it: see its Kconfig entry",
         )

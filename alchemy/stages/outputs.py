@@ -27,11 +27,18 @@ WEIGHTS = "weights.json"
 # identity-squashfs
 IDENTITY_SQUASHFS = "identity.squashfs"
 
-# kernel, embedded
+# kernel, embedded; MODINFO is about the modules too
 KERNEL = "bzImage"
 KERNEL_CONFIG = "config"
 RELEASE = "release"
 MODINFO = "modules.builtin.modinfo"
+
+# kernel, with kernel_modules: what belongs in lib/modules/RELEASE, and what modules of others are compiled against
+MODULES = "modules"
+BUILD_TREE = "build"
+
+# modules-squashfs: the layer, beside a MODINFO about the modules of packages
+MODULES_SQUASHFS = "modules.squashfs"
 
 # ramfs: alchemy.ramfs, the list of firmware in it, and the bytes that it unpacks to
 RAMFS = "ramfs"

@@ -26,6 +26,7 @@ from alchemy.stages import (
     identity_squashfs,
     kernel,
     linux,
+    modules_squashfs,
     overlays,
     ramfs,
     stage3,
@@ -55,8 +56,8 @@ class Moving(Protocol):
 
 # All stages, each after those that it needs. A new one takes a line here, and is otherwise a module of its own.
 _STAGES: tuple[Declaration, ...] = (
-    stage3, gentoo_release, tree, overlays, tools, toolbox, linux, system, kernel, system_squashfs, identity_squashfs,
-    ramfs, embedded, bundle,
+    stage3, gentoo_release, tree, overlays, tools, toolbox, linux, kernel, system, system_squashfs, modules_squashfs,
+    identity_squashfs, ramfs, embedded, bundle,
 )  # fmt: skip
 
 # seconds

@@ -27,8 +27,12 @@ _PACK = "pack-ramfs.sh"
 # where packages have it: /bin is a folder of its own in a system whose /usr is not merged
 _BUSYBOX = ("usr/bin/busybox", "bin/busybox")
 
-# the squashfs of each layer, by the stage that makes it
-_LAYERS = {"system-squashfs": outputs.SYSTEM_SQUASHFS, "identity-squashfs": outputs.IDENTITY_SQUASHFS}
+# the squashfs of each layer, by the stage that makes it; there may be no modules
+_LAYERS = {
+    "system-squashfs": outputs.SYSTEM_SQUASHFS,
+    "modules-squashfs": outputs.MODULES_SQUASHFS,
+    "identity-squashfs": outputs.IDENTITY_SQUASHFS,
+}
 
 # The kernel's xz decoder knows CRC32 only.
 _COMPRESSION = {"xz": "xz --check=crc32 --lzma2=preset=6e", "zstd": "zstd -19"}
@@ -49,7 +53,7 @@ def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
             "microcode": str(context.config.has_microcode),
             "epoch": str(context.epoch),
         },
-        needs=needed(made, "system", "kernel", *_LAYERS, "tools"),
+        needs=needed(made, "system", "kernel", *(name for name in _LAYERS if name in made), "tools"),
         build=lambda output, inputs: _build(context, output, inputs),
         cheap=True,
     )
@@ -67,7 +71,7 @@ def _build(context: Context, output: Path, inputs: Inputs) -> None:
     archive = microcode.archive(_microcode(context, inputs))
     (output / outputs.RAMFS).write_bytes(archive)
     _choose_firmware(context, inputs, chosen, output / outputs.FIRMWARE_LIST, len(archive))
-    layers = {squashfs: inputs[name] / squashfs for name, squashfs in _LAYERS.items()}
+    layers = {squashfs: inputs[name] / squashfs for name, squashfs in _LAYERS.items() if name in inputs}
     packing = dataclasses.replace(
         outputs.tools(inputs["tools"]),
         ro_binds={
@@ -105,7 +109,8 @@ def _microcode(context: Context, inputs: Inputs) -> Mapping[str, bytes]:
 
 def _choose_firmware(context: Context, inputs: Inputs, target: Path, listing: Path, microcode_size: int) -> None:
     configured = context.config.firmware
-    patterns = configured or firmware.asked_for(inputs["kernel"] / outputs.MODINFO)
+    asking = [inputs[name] / outputs.MODINFO for name in ("kernel", "modules-squashfs") if name in inputs]
+    patterns = configured or firmware.asked_for(b"".join(path.read_bytes() for path in asking))
     source = inputs["system"] / outputs.FIRMWARE
     copied, missing = firmware.copy(source, patterns, target, required=bool(configured))
     about = {"files": copied, "missing": missing, "size": files.size(target), "sizes": firmware.sizes(target)}

@@ -59,6 +59,8 @@ def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
     """
     sets = [context.root / "packages" / f"{_SET_PREFIX}{name}" for name in context.config.packages]
     trees = [name for name in repositories.TREES if name in made]
+    # modules are compiled against it
+    kernel = ["kernel"] if context.config.kernel_modules else []
     return Stage(
         name=NAME,
         store=context.cache / "stages",
@@ -73,7 +75,7 @@ def stage(context: Context, _: Pins, made: Mapping[str, Stage]) -> Stage:
             "binhosts": " ".join(context.config.binhosts),
             **({"kernel_conf": files.digest(*kernel_config.paths(context))} if _is_fetched(context) else {}),
         },
-        needs=needed(made, "stage3", *trees),
+        needs=needed(made, "stage3", *trees, *kernel),
         optional=needed(made, "tools"),
         extends=_SET_PREFIX,
         content=_content,
@@ -104,8 +106,9 @@ def _build(context: Context, trees: list[str], output: Path, inputs: Inputs) -> 
     root.mkdir()
     extended = _extend(context, inputs, available, sets, root)
     if not extended:
-        inside, kept = buildroot.prepare(context, inputs["stage3"], folder(context), available, sets, NAME)
-        inside = _with_kernel(context, inside)
+        kernel = _kernel(context, inputs)
+        stage3, chroot = inputs["stage3"], folder(context)
+        inside, kept = buildroot.prepare(context, stage3, chroot, available, sets, NAME, kernel=kernel)
         stage3s = binpkgs.installed(inside.root)
         buildroot.build(context, inside, kept, sets, NAME)
         into = _into(root, binpkgs.as_installed(context, inside, kept, stage3s, context.logfile(NAME)))
@@ -138,8 +141,8 @@ def _extend(
         earlier / outputs.FIRMWARE: Path("lib/firmware"),
     }
     root, unpacked = context.work / "increment", outputs.tools(inputs["tools"]).root
-    borrowed = buildroot.borrow(context, inputs["stage3"], unpacked, root, available, sets, NAME)
-    borrowed = _with_kernel(context, borrowed)
+    kernel = _kernel(context, inputs)
+    borrowed = buildroot.borrow(context, inputs["stage3"], unpacked, root, available, sets, NAME, kernel=kernel)
     atoms = ["sys-apps/baselayout", "@alchemy"]
     added = increment.add(context, _into(image, borrowed), parts, image, atoms, _INTO_IMAGE)
     files.remove(root)
@@ -158,8 +161,11 @@ def _is_fetched(context: Context) -> bool:
     return not context.config.stage3_url.startswith("debian:")
 
 
-def _with_kernel(context: Context, inside: Chroot) -> Chroot:
-    return kernel_config.show(context, inside) if _is_fetched(context) else inside
+def _kernel(context: Context, inputs: Inputs) -> kernel_config.Shown:
+    """Returns the kernel that ebuilds find."""
+    if context.config.kernel_modules:
+        return kernel_config.built(inputs["kernel"] / outputs.BUILD_TREE)
+    return kernel_config.requested(context) if _is_fetched(context) else kernel_config.NONE
 
 
 def _about(output: Path) -> dict[str, Any]:

@@ -119,6 +119,7 @@ def _make_repository(folder: Path) -> Path:
         "kernels/x86_64/6.18": "CONFIG_64BIT=y\n",
         "kernels/README.md": "what kernel configurations are\n",
         "kernels/x86_64/fragments/ipmi": "CONFIG_IPMI_HANDLER=y\n",
+        "kernels/x86_64/fragments/modules": "CONFIG_MODULES=y\n",
         "overlays/alchemy/profiles/repo_name": "alchemy\n",
         "overlays/embedded/profiles/repo_name": "embedded\n",
         "overlays/embedded/profiles/default/parent": "",

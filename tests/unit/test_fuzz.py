@@ -22,11 +22,12 @@ from alchemy.errors import BuildError, UserError, VerificationError
 from alchemy.fetch import openpgp, python_index
 from alchemy.fetch.openpgp import Keyring
 from alchemy.host import files, mounts
-from alchemy.parts import firmware, memory, package_sizes
+from alchemy.parts import firmware, memory, modules, package_sizes
 from alchemy.portage import binhosts, binpkgs, preflight, repositories, scripts, soundness
 from alchemy.portage.settings import Package, installed, read_set, with_sources
 from alchemy.stages import kernel
 from alchemy.stages.gentoo_release import parse_digests, parse_pointer
+from tests.unit.vmlinux import module
 
 KEY = "13EBBDBEDE7A12775DFDB1BABB572E0E2D182910"
 KEYRING = Keyring(frozenset({KEY}), ())
@@ -151,7 +152,8 @@ PARSERS: dict[str, tuple[Parser, bytes]] = {
     "ld.so.conf": (
         in_file("etc/ld.so.conf", soundness.loader_folders), b"include ld.so.conf.d/*.conf\n/usr/lib64 # x\n",
     ),
-    "modinfo": (in_file("x", lambda folder: firmware.asked_for(folder / "x")), b"tg3.firmware=tigon/tg3.bin\0a.b=c\0"),
+    "a module": (in_file("x.ko", modules.modinfo), module(b"alias=pci:v00001234d*\0firmware=a/b.bin\0")),
+    "modinfo": (lambda _, content: firmware.asked_for(content), b"tg3.firmware=tigon/tg3.bin\0a.b=c\0"),
     "/proc/mounts": (as_text(mounts.parse), b"/dev/sda1 /mnt/a\\040b ext4 rw 0 0\n"),
     "the answer of Portage": (as_text(preflight._read), ANSWER),
     "an index of binary packages": (

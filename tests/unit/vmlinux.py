@@ -1,4 +1,4 @@
-"""Makes a vmlinux with device tables."""
+"""Makes ELF files of a kernel: a vmlinux with device tables, and modules."""
 
 from __future__ import annotations
 
@@ -20,20 +20,33 @@ def vmlinux(tables: Sequence[tuple[str, bytes]]) -> bytes:
         names += name.encode() + b"\0"
         data += content
     headers = b"\0.rodata\0.symtab\0.strtab\0.shstrtab\0"
-    sections = [
-        (1, 1, ADDRESS, data, 0, 0),
-        (9, 2, 0, table, 3, 24),
-        (17, 3, 0, names, 0, 0),
-        (25, 3, 0, headers, 0, 0),
-    ]
+    return _elf(
+        2,
+        [
+            (1, 1, ADDRESS, data, 0, 0),
+            (9, 2, 0, table, 3, 24),
+            (17, 3, 0, names, 0, 0),
+            (25, 3, 0, headers, 0, 0),
+        ],
+    )
+
+
+def module(modinfo: bytes) -> bytes:
+    """A relocatable ELF file with a section .modinfo."""
+    return _elf(1, [(1, 1, 0, modinfo, 0, 0), (10, 3, 0, b"\0.modinfo\0.shstrtab\0", 0, 0)])
+
+
+def _elf(kind: int, sections: Sequence[tuple[int, int, int, bytes, int, int]]) -> bytes:
+    """An ELF file of sections (name, type, address, content, link, entry size), of which the last has the names."""
     body, found = b"", [bytes(64)]
-    for name_at, kind, address, content, link, size in sections:
+    for name_at, type_, address, content, link, size in sections:
         found.append(
-            struct.pack("<IIQQQQIIQQ", name_at, kind, 0, address, 64 + len(body), len(content), link, 0, 1, size)
+            struct.pack("<IIQQQQIIQQ", name_at, type_, 0, address, 64 + len(body), len(content), link, 0, 1, size)
         )
         body += content
     start = b"\x7fELF\x02\x01\x01" + bytes(9)
-    start += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, len(found), 4)
+    table, count = 64 + len(body), len(sections)
+    start += struct.pack("<HHIQQQIHHHHHH", kind, 62, 1, 0, 0, table, 0, 64, 0, 0, 64, count + 1, count)
     return start + body + b"".join(found)
 
 

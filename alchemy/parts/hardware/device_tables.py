@@ -33,6 +33,7 @@ _NAMED = (
 )
 
 _SYMBOL = re.compile(r"__mod_device_table__kmod_(?P<driver>\w+?)__(?P<kind>pci|usb|acpi|virtio)__\w+")
+_WORD = re.compile(r"[!-~]+")
 _KNOWN = ("pci:", "usb:", "acpi", "virtio:")
 
 _ELF_SYMBOL = struct.Struct("<IBBHQQ")  # Elf64_Sym
@@ -47,10 +48,13 @@ def named(header: str) -> str | None:
 
 
 def of_modinfo(modinfo: bytes) -> Iterator[tuple[str, str]]:
-    """Yields (alias, driver) of a modules.builtin.modinfo: NUL-terminated entries `DRIVER.alias=ALIAS`."""
-    for entry in modinfo.decode(errors="replace").split("\0"):
+    """Yields (alias, driver) of a modules.builtin.modinfo: NUL-terminated entries `DRIVER.alias=ALIAS`.
+
+    Whatever a module of a package says there, an alias is one printable word.
+    """
+    for entry in modinfo.decode("ascii", errors="replace").split("\0"):
         driver, found, alias = entry.partition(".alias=")
-        if found and alias.startswith(_KNOWN):
+        if found and alias.startswith(_KNOWN) and _WORD.fullmatch(alias):
             yield alias, driver
 
 

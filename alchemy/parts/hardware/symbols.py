@@ -1,4 +1,4 @@
-"""Finds the Kconfig symbol of each built-in driver, in the Makefiles of a kernel's source."""
+"""Finds the Kconfig symbol of each driver, in the Makefiles of a kernel's source."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ _CONTINUED = re.compile(r"\\\n")
 _OBJECTS = re.compile(r"^obj-\$\(CONFIG_(?P<symbol>\w+)\)\s*[+:]?=\s*(?P<objects>.*)$", re.MULTILINE)
 
 
-def of_drivers(builtin: str, makefile: Callable[[str], str]) -> dict[str, str]:
-    """Returns the symbol of each driver of a modules.builtin, without CONFIG_.
+def of_drivers(listed: str, makefile: Callable[[str], str]) -> dict[str, str]:
+    """Returns the symbol of each driver of a modules.builtin or a modules.order, without CONFIG_.
 
-    The lines of that file are `kernel/FOLDER/DRIVER.ko`. `makefile` returns the text of a folder's Makefile, empty when
-    there is none. A driver whose Makefile does not name it gets no entry.
+    The lines of the one are `kernel/FOLDER/DRIVER.ko`, of the other `FOLDER/DRIVER.o`. `makefile` returns the text of a
+    folder's Makefile, empty when there is none. A driver whose Makefile does not name it gets no entry.
     """
-    return dict(_found(builtin, makefile))
+    return dict(_found(listed, makefile))
 
 
-def _found(builtin: str, makefile: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+def _found(listed: str, makefile: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     objects: dict[str, dict[str, str]] = {}
-    for line in builtin.split():
+    for line in listed.split():
         folder, _, file = line.removeprefix("kernel/").rpartition("/")
         if folder not in objects:
             objects[folder] = dict(_objects(makefile(folder)))
-        name = file.removesuffix(".ko")
+        name = file.removesuffix(".ko").removesuffix(".o")
         if name in objects[folder]:
             yield name.replace("-", "_"), objects[folder][name]
 

@@ -211,9 +211,9 @@ def test_the_schema_is_a_json_schema_that_names_every_key() -> None:
 def test_the_keys_are_those_of_the_contract() -> None:
     contract = """
         stage3_url stage3_keys stage3_sha256 sync linux_url linux_sha256 linux_keys kernel_ver kernel_conf
-        kernel_fragments packages overlays binhosts mirrors accept_licenses keep_scripts profile username password
-        password_hash ssh_keys locked embed_ramfs image_name ramfs_name compression firmware microcode ram_budget
-        command_keys signing_key offline
+        kernel_fragments kernel_modules packages overlays binhosts mirrors accept_licenses keep_scripts profile
+        username password password_hash ssh_keys locked embed_ramfs image_name ramfs_name compression firmware microcode
+        ram_budget command_keys signing_key offline
         work_dir cache_dir jobs
     """
     assert set(Config.model_fields) == set(contract.split())

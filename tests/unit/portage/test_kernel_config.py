@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from alchemy.context import Context
-from alchemy.host.chroot import Chroot
 from alchemy.portage import kernel_config
-from alchemy.stages import kernel
 from tests.unit.fakes import configure
 
 
@@ -21,12 +19,8 @@ def configured(context: Context) -> Context:
     return configure(kernel_conf="6.12", kernel_fragments=("ib",))(context)
 
 
-def shown(context: Context) -> Chroot:
-    return kernel_config.show(context, Chroot(context.work / "chroot"))
-
-
 def test_ebuilds_see_what_is_configured_and_the_series(configured: Context) -> None:
-    inside = shown(configured)
+    inside = kernel_config.requested(configured)
     tree = inside.ro_binds[inside.env["KERNEL_DIR"]]
     assert (tree / ".config").read_text(encoding="utf-8").splitlines() == [
         "# CONFIG_GOLD is not set", "CONFIG_LEAD=y", 'CONFIG_NAME="a b"'
@@ -34,13 +28,18 @@ def test_ebuilds_see_what_is_configured_and_the_series(configured: Context) -> N
     assert {"VERSION = 6", "PATCHLEVEL = 12"} < set((tree / "Makefile").read_text(encoding="utf-8").splitlines())
 
 
-def test_it_is_the_configuration_that_the_kernel_is_made_of(configured: Context) -> None:
-    assert kernel_config.paths(configured) == kernel.configs(configured)
+def test_the_fragment_of_modules_comes_before_those_of_the_user(configured: Context) -> None:
+    modular = configure(kernel_conf="6.12", kernel_fragments=("ib",), kernel_modules=True)(configured)
+    assert [path.name for path in kernel_config.paths(modular)] == ["6.12", "modules", "ib"]
+
+
+def test_ebuilds_of_modules_see_the_build_tree_of_the_kernel(tmp_path: Path) -> None:
+    inside = kernel_config.built(tmp_path)
+    assert inside.ro_binds[inside.env["KERNEL_DIR"]] == tmp_path
 
 
 def test_a_configuration_without_a_series_is_not_shown(configured: Context) -> None:
-    inside = shown(configure(kernel_conf="own")(configured))
-    assert "KERNEL_DIR" not in inside.env
+    assert kernel_config.requested(configure(kernel_conf="own")(configured)) == kernel_config.NONE
 
 
 @pytest.mark.parametrize("there", [True, False])

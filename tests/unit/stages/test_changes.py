@@ -104,6 +104,7 @@ VALUES: dict[str, object] = {
     "kernel_ver": "6.12.1-1",
     "kernel_conf": "small",
     "kernel_fragments": ("ipmi",),
+    "kernel_modules": True,
     "packages": ("network",),
     "overlays": (Overlay(url="https://example.org/overlay.git", commit="a" * 40),),
     "binhosts": ("https://example.org/binpkgs",),

@@ -15,8 +15,8 @@ from alchemy.host import files
 from alchemy.parts.hardware import alias_file, device_tables
 from alchemy.stage import identity
 from alchemy.stages import kernel, outputs
-from tests.unit.fakes import FakeRunner, planned, put, snapshot
-from tests.unit.vmlinux import ANY, PREFIX, pci, vmlinux
+from tests.unit.fakes import FakeRunner, configure, planned, put, snapshot
+from tests.unit.vmlinux import ANY, PREFIX, module, pci, vmlinux
 
 
 def read(folder: Path, *texts: str) -> dict[str, str]:
@@ -138,9 +138,11 @@ def test_the_ramdisk_goes_inside_the_kernel_as_it_is(context: Context, runner: F
             shutil.copy(tree / ".config.requested", tree / ".config")
         if argv[-1] == outputs.KERNEL:
             assert not (tree / "usr/initramfs_inc_data").exists()
-            for name in ("arch/x86/boot/bzImage", "include/config/kernel.release", outputs.MODINFO):
+            for name in ("arch/x86/boot/bzImage", outputs.MODINFO):
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(tree / ".config", tree / name)
+            (tree / "include/config").mkdir(parents=True, exist_ok=True)
+            (tree / "include/config/kernel.release").write_text("6.12.1\n", encoding="ascii")
             (tree / "usr").mkdir(exist_ok=True)
             (tree / "usr/initramfs_inc_data").touch()
 
@@ -267,7 +269,7 @@ def compiling(context: Context, runner: FakeRunner, make: Callable[[Path], None]
             make(tree)
             for name in ("arch/x86/boot/bzImage", "include/config/kernel.release", outputs.MODINFO):
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                (tree / name).touch()
+                (tree / name).write_text("6.12.1\n", encoding="ascii")
 
     runner.on_run = run
     begin = len(runner.calls)
@@ -299,7 +301,7 @@ def test_the_devices_that_the_kernel_drives_are_listed(context: Context, runner:
     (tree / ".alchemy-source").write_text(identity(stages["linux"].output), encoding="utf-8")
     compiling(context, runner, compiled)
     assert (stages["kernel"].output / alias_file.NAME).read_text(encoding="utf-8") == (
-        "# kernel \n# driver igb IGB\nalias pci:v00008086d00001533sv*sd*bc*sc*i* igb\n"
+        "# kernel 6.12.1\n# driver igb IGB\nalias pci:v00008086d00001533sv*sd*bc*sc*i* igb\n"
     )
 
 
@@ -321,3 +323,73 @@ def test_the_objects_of_a_build_that_ended_early_are_not_taken(context: Context,
     there: list[bool] = []
     assert "tar" in compiling(context, runner, lambda tree: there.append((tree / "object").exists()))
     assert there == [False]
+
+
+def installing(
+    context: Context, runner: FakeRunner, *, series: bool = True, release: str = "6.12.1-alchemy-1.2"
+) -> Path:
+    """Builds a kernel with modules, of a series that can tell what others are compiled against; returns the output."""
+    modular = configure(kernel_modules=True)(context)
+    stages = planned(modular)
+    for name in ("stage3", "tools", "linux"):
+        put(stages[name], lambda folder: (folder / "x.tar.xz").touch())
+    tree = context.cache / "objects" / f"own-{stages['linux'].output.name}-modules"
+
+    def bound(argv: list[str], point: str) -> Path:
+        return Path(argv[argv.index(point) - 1])
+
+    def run(argv: list[str]) -> None:
+        if argv[-1] == "allnoconfig":
+            shutil.copy(tree / ".config.requested", tree / ".config")
+        elif argv[-2:] == [outputs.KERNEL, "modules"]:
+            files = {
+                "arch/x86/boot/bzImage": "", "include/config/kernel.release": f"{release}\n",
+                outputs.MODINFO: "igb.license=GPL\0", "modules.order": "drivers/uio/uio.o\n",
+                "drivers/uio/Makefile": "obj-$(CONFIG_UIO) += uio.o\n",
+                **({"scripts/package/install-extmod-build": ""} if series else {}),
+            }  # fmt: skip
+            for name, text in files.items():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                (tree / name).write_text(text, encoding="ascii")
+        elif "modules_install" in argv:
+            folder = bound(argv, "/mnt/modules") / "lib/modules" / release
+            (folder / "kernel").mkdir(parents=True)
+            (folder / "kernel/uio.ko").write_bytes(module(b"alias=pci:v00001234d*\0"))
+            (folder / "build").symlink_to("/mnt/linux")
+        elif argv[-1] == "run-command":
+            (bound(argv, "/mnt/build") / "Module.symvers").touch()
+            (bound(argv, "/mnt/build") / ".config").symlink_to(context.root / "stolen")
+
+    runner.on_run = run
+    stages["kernel"].make()
+    return stages["kernel"].output
+
+
+def test_with_kernel_modules_there_are_modules_and_what_others_are_compiled_against(
+    context: Context, runner: FakeRunner
+) -> None:
+    output = installing(context, runner)
+    assert sorted(path.name for path in (output / outputs.MODULES).iterdir()) == ["kernel"]
+    assert (output / outputs.BUILD_TREE / "Module.symvers").exists()
+    # a link that the kernel's scripts have left is replaced
+    assert "CONFIG_MODULES=y" in (output / outputs.BUILD_TREE / ".config").read_text(encoding="ascii")
+    assert not (context.root / "stolen").exists()
+    assert (output / outputs.MODINFO).read_bytes() == b"igb.license=GPL\0uio.alias=pci:v00001234d*\0"
+    listed = (output / "modules.alias").read_text(encoding="ascii").splitlines()
+    assert {"# driver uio UIO", "alias pci:v00001234d* uio"} < set(listed)
+    assert not (output / "install").exists()
+
+
+def test_a_series_that_cannot_tell_what_modules_are_compiled_against_is_refused(
+    context: Context, runner: FakeRunner
+) -> None:
+    with pytest.raises(UserError, match=r"kernel_modules: .*lacks scripts/package/install-extmod-build"):
+        installing(context, runner, series=False)
+
+
+@pytest.mark.parametrize("release", ["../../x", "", "a b", ".", "6.12\n6.13"])
+def test_a_release_that_cannot_be_the_name_of_a_folder_is_refused(
+    context: Context, runner: FakeRunner, release: str
+) -> None:
+    with pytest.raises(BuildError, match=r"kernel: release .*: invalid"):
+        installing(context, runner, release=release)
