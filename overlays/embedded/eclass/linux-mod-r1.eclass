@@ -40,8 +40,7 @@ linux-mod-r1_pkg_setup() {
 	KV_DIR=${KERNEL_DIR}
 	KV_OUT_DIR=${KERNEL_DIR}
 	KV_FULL=$(<"${KV_OUT_DIR}/include/config/kernel.release") || die
-	# ARCH means something else to Kbuild
-	MODULES_MAKEARGS=( ARCH= V=1 CC="$(tc-getCC)" LD="$(tc-getLD)" )
+	MODULES_MAKEARGS=( V=1 CC="$(tc-getCC)" LD="$(tc-getLD)" )
 }
 
 # @FUNCTION: linux-mod-r1_src_compile
@@ -58,8 +57,8 @@ linux-mod-r1_src_compile() {
 		[[ ${source} == /* ]] || source=${S}/${source}
 		build=${build:-${source}}
 		[[ ${build} == /* ]] || build=${S}/${build}
-		# what the kernel was compiled with counts, and not the flags of programs
-		edo env -u CFLAGS -u CXXFLAGS -u LDFLAGS make ${MAKEOPTS} "${MODULES_MAKEARGS[@]}" "${modargs[@]}" \
+		# what the kernel was compiled with counts, and not the flags of programs; ARCH means something else to Kbuild
+		edo env -u ARCH -u CFLAGS -u CXXFLAGS -u LDFLAGS make ${MAKEOPTS} "${MODULES_MAKEARGS[@]}" "${modargs[@]}" \
 			-C "${build}" ${target}
 		[[ -f ${source}/${name}.ko ]] || die "${FUNCNAME}: make built no ${source}/${name}.ko"
 		_MODULES+=( "${folder:-extra}:${source}/${name}.ko" )
