@@ -42,8 +42,8 @@ static int probe(struct pci_dev *device, const struct pci_device_id *id)
 static const struct pci_device_id ids[] = { { PCI_DEVICE(0x1234, 0x11e8) }, { } };
 MODULE_DEVICE_TABLE(pci, ids);
 
-static struct pci_driver driver = { .name = "edu", .id_table = ids, .probe = probe };
-module_pci_driver(driver);
+static struct pci_driver edu_driver = { .name = "edu", .id_table = ids, .probe = probe };
+module_pci_driver(edu_driver);
 
 MODULE_DESCRIPTION("The educational device of QEMU");
 MODULE_LICENSE("GPL");
