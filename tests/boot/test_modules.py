@@ -101,7 +101,7 @@ def image(tmp_path_factory: pytest.TempPathFactory, key: Path) -> Context:
 def node(image: Context, key: Path) -> Iterator[Guest]:
     """A node whose interfaces and educational device have modules for drivers, in another order than by address."""
     cards = [
-        "-device", "e1000e,addr=0x10,netdev=second,mac=52:54:00:00:00:02", "-netdev", "user,id=second,restrict=on",
+        "-device", "e1000e,addr=0x10,netdev=second,mac=52:54:00:00:00:02", "-netdev", "hubport,id=second,hubid=0",
         "-device", "edu,addr=0x11",
     ]  # fmt: skip
     log = image.logfile("boot-modules")
