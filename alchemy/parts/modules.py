@@ -31,7 +31,7 @@ def modinfo(folder: Path) -> bytes:
 
 
 def _entries(path: Path) -> Iterator[bytes]:
-    # the kernel's name of a module has no dashes
+    # the kernel writes the names of modules with underscores
     name = path.name.removesuffix(SUFFIX).replace("-", "_").encode()
     try:
         with path.open("rb") as file:

@@ -6,9 +6,11 @@
 # reads the image's /etc/modprobe.d. Only an image with modules has anything to load.
 load_modules() {
 	[ -e "$ROOT/new/lib/modules/$(uname -r)/modules.dep" ] || return 0
+	# a driver that hangs is the last thing that the console shows
+	say 'modules: loading drivers'
 	known=' '
 	while find_aliases; [ -n "$aliases" ]; do
-		# an alias has no blanks, and no pattern is meant
+		# aliases contain no blanks, and must not be expanded as patterns
 		set -f
 		# shellcheck disable=SC2086
 		chroot "$ROOT/new" modprobe --all --quiet --use-blacklist -- $aliases 2>&1 | while read -r line; do
@@ -17,6 +19,7 @@ load_modules() {
 		set +f
 	done
 	loaded=$(cut -d ' ' -f 1 "$ROOT/proc/modules" | sort | tr '\n' ' ')
+	loaded=${loaded% }
 	say "modules: loaded ${loaded:-none}"
 }
 

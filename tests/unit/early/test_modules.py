@@ -53,7 +53,7 @@ def test_pci_devices_come_first_in_the_order_of_their_addresses(modular: Node) -
     attach(modular, "pci", "0000:02:00.0", "pci:v1")
     modular.run(f"{MODPROBE} load_modules")
     assert modular.calls == [f"{ASKED} pci:v1 pci:v2 pci:v3 acpi:PNP0C0C:"]
-    assert modular.said == ["modules: loaded gold "]
+    assert modular.said == ["modules: loading drivers", "modules: loaded gold"]
 
 
 def test_a_device_with_a_driver_and_a_second_one_of_its_kind_are_left_out(modular: Node) -> None:
@@ -75,7 +75,7 @@ def test_what_is_not_one_printable_word_is_left_out(modular: Node, modalias: str
     attach(modular, "usb", "1-1", modalias)
     modular.run(f"{MODPROBE} load_modules")
     assert modular.calls == []
-    assert modular.said == ["modules: loaded none"]
+    assert modular.said == ["modules: loading drivers", "modules: loaded none"]
 
 
 def test_a_pattern_is_taken_as_it_is(modular: Node) -> None:
@@ -88,4 +88,8 @@ def test_a_pattern_is_taken_as_it_is(modular: Node) -> None:
 def test_what_modprobe_says_is_on_the_console(modular: Node) -> None:
     attach(modular, "pci", "0000:00:02.0", "pci:v1")
     modular.run(f"{MODPROBE} chroot() {{ echo 'ERROR: could not insert gold: Exec format error' >&2; }}; load_modules")
-    assert modular.said == ["modules: ERROR: could not insert gold: Exec format error", "modules: loaded none"]
+    assert modular.said == [
+        "modules: loading drivers",
+        "modules: ERROR: could not insert gold: Exec format error",
+        "modules: loaded none",
+    ]
