@@ -1,4 +1,4 @@
-"""Reads the record of a burn-in on the build host, with the node's own code."""
+"""Reads the record of a burn-in, and checks a profile, on the build host, with the node's own code."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def report(record: Path, folder: Path) -> str:
         )
     folder.mkdir(parents=True, exist_ok=True)
     return render.write(run, folder)[0].read_text(encoding="utf-8")
+
+
+def check_profile(file: Path) -> None:
+    """Raises UserError with all that is wrong with a profile."""
+    node.find()
+    from alchemy_node.burnin import profile
+
+    if not file.is_file():
+        raise UserError(f"{file}: no such file")
+    try:
+        profile.parse(file.read_bytes(), file.name)
+    except profile.ProfileError as error:
+        raise UserError(str(error), hint="docs/burnin.md has the keys of a profile") from error

@@ -1,11 +1,12 @@
-"""Signs a script that the boot parameter command_url may run.
+"""Signs a script that the boot parameter command_url may run, or a burn-in profile that is served by URL.
 
-The signature is one of `ssh-keygen -Y sign`, of the namespace alchemy-command. A line of the script binds it to the
-name under which the script is served (the last part of command_url) and to the last day on which it may run (UTC):
+The signature is one of `ssh-keygen -Y sign`, of the namespace alchemy-command or alchemy-profile. A line of the file,
+which is a comment to a shell and in TOML, binds it to the name under which the file is served (the last part of its
+URL) and to the last day on which it may be used (UTC):
 
-    # alchemy-command: NAME not-after YYYY-MM-DD
+    # NAMESPACE: NAME not-after YYYY-MM-DD
 
-The node checks both (chroot/early/command.sh).
+The node checks all of this (chroot/early/verify.sh).
 """
 
 from __future__ import annotations
@@ -18,25 +19,30 @@ from pathlib import Path
 from alchemy.errors import UserError
 from alchemy.run import Runner
 
-NAMESPACE = "alchemy-command"
+COMMAND = "alchemy-command"
+PROFILE = "alchemy-profile"
 
 # the most that a node fetches
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = {COMMAND: 1 << 20, PROFILE: 1 << 16}
 _MOST_DAYS = 3650
 # needs no escape in a URL
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-_LINE = re.compile(rb"^# alchemy-command: .*\n?", re.MULTILINE)
+
+
+def namespace(name: str) -> str:
+    """Returns what a file of this name is signed as: a TOML file is a profile, everything else a script."""
+    return PROFILE if name.endswith(".toml") else COMMAND
 
 
 def binding(name: str, last_day: date) -> str:
-    """Returns the line that binds a script."""
-    return f"# alchemy-command: {name} not-after {last_day.isoformat()}"
+    """Returns the line that binds a script or a profile."""
+    return f"# {namespace(name)}: {name} not-after {last_day.isoformat()}"
 
 
 def bind(script: bytes, name: str, last_day: date) -> bytes:
-    """Returns a script with exactly one such line, after its first line if that is a `#!`.
+    """Returns a script or a profile with exactly one such line, after its first line if that is a `#!`.
 
-    Raises UserError when the script could not run on a node or under that name.
+    Raises UserError when a node could not use the file, or not under that name.
     """
     if not _NAME.fullmatch(name):
         raise UserError(f"{name}: not a name for a URL (expected letters, digits, and . _ + -)")
@@ -45,15 +51,17 @@ def bind(script: bytes, name: str, last_day: date) -> bytes:
     if script.partition(b"\n")[0].endswith(b"\r"):
         raise UserError(f"{name}: the first line ends in CR LF (expected LF)", hint=f"sed -i 's/\\r$//' {name}")
     line = f"{binding(name, last_day)}\n".encode("ascii")
-    first, newline, rest = _LINE.sub(b"", script).partition(b"\n")
+    old = re.compile(rb"^# %b: .*\n?" % namespace(name).encode("ascii"), re.MULTILINE)
+    first, newline, rest = old.sub(b"", script).partition(b"\n")
     bound = first + b"\n" + line + rest if first.startswith(b"#!") else line + first + newline + rest
-    if len(bound) > _MOST_BYTES:
-        raise UserError(f"{name}: too large for a node (expected at most {_MOST_BYTES} bytes, got {len(bound)})")
+    most = _MOST_BYTES[namespace(name)]
+    if len(bound) > most:
+        raise UserError(f"{name}: too large for a node (expected at most {most} bytes, got {len(bound)})")
     return bound
 
 
 def sign(runner: Runner, script: Path, key: Path, days: int, today: date | None = None) -> str:
-    """Writes the binding line into the script, signs that as SCRIPT.sig, and returns the line.
+    """Writes the binding line into a script or profile, signs that as SCRIPT.sig, and returns the line.
 
     `key` is the file of a private SSH key, or of a public key whose private half an agent has. ssh-keygen may ask for a
     passphrase on the terminal. `today` is the day to count from (default: today, UTC). Raises UserError when the script
@@ -70,7 +78,8 @@ def sign(runner: Runner, script: Path, key: Path, days: int, today: date | None 
     script.with_name(f"{script.name}.sig").unlink(missing_ok=True)
     _replace(script.resolve(), bound)
     agent = {name: os.environ[name] for name in ("SSH_AUTH_SOCK",) if name in os.environ}
-    command: list[str | Path] = ["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", NAMESPACE, script]
+    purpose = namespace(script.name)
+    command: list[str | Path] = ["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", purpose, script]
     if runner.foreground(command, env=agent) != 0:
         raise UserError(f"{key}: cannot sign {script}", hint=f"ssh-keygen -y -f {key} tells whether the key is usable")
     return binding(script.name, last_day)

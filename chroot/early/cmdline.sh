@@ -109,6 +109,8 @@ is_in() {
 
 # What verifies a download, as `PARAMETER:WHAT IT VERIFIES`. What is wrong with such a parameter refuses the download.
 verifying='ssh_keys_sha256:ssh_keys_url command_sha256:command_url command_key:command_url'
+# the running system's own (note_doubts)
+verifying="$verifying burnin_profile_sha256:burnin_profile burnin_profile_key:burnin_profile expect_sha256:expect_url"
 
 # doubt NAME REASON: when the parameter verifies a download, that download is refused, for this reason
 doubt() {

@@ -30,49 +30,9 @@ check_command() {
 	! is_doubtful command_url || return 1
 	fetch "$p_command_url" "$command" || return 2
 	has_sha256 "$command" "$p_command_sha256" command_url || return 1
-	is_signed_command || return
+	may_use "$command" "$p_command_url" alchemy-command "$p_command_key" command_url || return
 	head -n 1 "$ROOT/new$command" | grep -q "$(printf '\r')\$" || return 0
 	say 'command_url: refused: its first line ends in CR LF (convert it to LF)'
-	return 1
-}
-
-# is_signed_command: whether the command has a good signature by one of the keys that may sign, if there are any. Where
-# the image has such keys, those alone count: whoever writes the command line must not get around them.
-is_signed_command() {
-	if image_signers; then
-		[ -z "$p_command_key" ] || say 'command_key: ignored, as the image has keys of its own for this'
-	elif is_locked; then
-		say 'command_url: refused: this image is locked, and has no command_keys that could have signed it'
-		return 1
-	elif [ -n "$p_command_key" ]; then
-		printf 'alchemy %s %s\n' "${p_command_key%%:*}" "${p_command_key#*:}" >"$ROOT/new$signers"
-	else
-		return 0
-	fi
-	is_signed "$command" "$p_command_url" alchemy-command command_url || return
-	is_meant "$ROOT/new$command"
-}
-
-# is_meant FILE: whether a signed script is meant for this URL and this day: its one line
-#     # alchemy-command: NAME not-after YYYY-MM-DD
-# has the last part of command_url as NAME, and a day (UTC) that is not over. Else any script that was ever signed could
-# be served in place of any other.
-is_meant() {
-	lines=$(LC_ALL=C sed -n 's/^# alchemy-command: //p' "$1")
-	url=${p_command_url%%[?#]*}
-	name=${url##*/}
-	last_day=${lines#"$name not-after "}
-	case $name:$last_day in
-	?*:[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]) ;;
-	*)
-		say "command_url: refused: bad signature line (expected\
- '# alchemy-command: $name not-after YYYY-MM-DD' once, got '$(printf '%s' "$lines" | cut -c 1-80 | tr -c ' -~' '?')')"
-		return 1
-		;;
-	esac
-	today=$(date -u +%Y-%m-%d)
-	[ "$(printf '%s' "$last_day" | tr -d -)" -lt "$(printf '%s' "$today" | tr -d -)" ] || return 0
-	say "command_url: refused: expired signature (valid until $last_day, today is $today)"
 	return 1
 }
 

@@ -41,7 +41,7 @@ add_ssh_keys() {
 # may_add FILE: in a locked image the file has to be signed by a key of the image
 may_add() {
 	is_locked || return 0
-	image_signers || {
+	image_signers "$1" || {
 		say 'ssh_keys_url: refused: this image is locked, and has no command_keys that could have signed it'
 		return 1
 	}

@@ -11,7 +11,7 @@ from alchemy.context import Context
 from alchemy.parts import command_signature, parameters
 from alchemy.run import Runner
 from tests import repository
-from tests.boot import guest, test_intake, test_node
+from tests.boot import guest, test_intake, test_node, test_trust
 from tests.unit.node import test_jobs
 
 # parameter → the tests that fail without its code
@@ -42,6 +42,7 @@ OF_THE_SYSTEM = {
     "job": test_node.test_a_job_of_the_command_line_leaves_its_verdict_on_the_console_and_above_the_login,
     "burnin_profile": test_jobs.test_the_jobs_run_in_their_order,
     "burnin_profile_sha256": test_jobs.test_a_profile_by_url_is_the_programs_to_verify,
+    "burnin_profile_key": test_trust.test_a_profile_by_url_has_to_be_signed_by_the_key_of_the_command_line,
     "burnin_disks": test_jobs.test_the_jobs_run_in_their_order,
     "expect_url": test_jobs.test_what_verifies_a_file_reaches_the_program,
     "expect_sha256": test_jobs.test_what_verifies_a_file_reaches_the_program,

@@ -71,6 +71,35 @@ def test_a_signature_for_something_else_is_refused(
     assert not re.search(r"^fool", console_log.read_text(), re.MULTILINE)
 
 
+@pytest.mark.exhaustive
+def test_a_profile_by_url_has_to_be_signed_by_the_key_of_the_command_line(
+    image: Context, key: Path, web: Path, console_log: Path, runner: Runner
+) -> None:
+    own = web / "own.toml"
+    own.write_text('time = "5m"\n[[phases]]\nshare = 1\nsteps = ["cpu"]\n')
+    kind, blob, _ = (web / "keys").read_text().split()
+    with guest.serve_folder(web) as url:
+        profile = f"{url}/own.toml"
+        cmdline = f"ssh_keys_url={url}/keys job=burnin burnin_profile={profile} burnin_profile_key={kind}:{blob}"
+        with guest.boot(image, console_log, key, cmdline) as node:
+            node.expect(rf"burnin: alchemy-burnin: {profile}\.sig: cannot be fetched: curl: ")
+            node.expect("jobs: burnin ERROR")
+            node.wait_for_ssh()
+
+            def plan(signer: str = f"{kind}:{blob}") -> str:
+                return node.ssh(f"sudo alchemy-burnin --plan --profile {profile} --profile-key {signer} 2>&1 || true")
+
+            command_signature.sign(runner, own, key, 30)
+            assert plan().startswith("profile custom: 5 min, on ")
+            assert "burnin_profile: refused: bad signature: " in plan("ssh-ed25519:AAAA")
+            own.write_text(own.read_text() + "# changed\n")
+            assert "burnin_profile: refused: bad signature: " in plan()
+            own.with_name("own.toml.sig").unlink()
+            command_signature.sign(runner, own, key, 3, date(2026, 1, 2))
+            assert "burnin_profile: refused: expired signature (valid until 2026-01-05, today is " in plan()
+            assert node.ssh("cat /run/alchemy/doubts") == ""
+
+
 def test_a_clock_that_is_too_early_is_set_to_the_builds(image: Context, key: Path, console_log: Path) -> None:
     early = ["-rtc", "base=2001-06-01T00:00:00"]
     with guest.boot(image, console_log, key, "shell", extra=early, network=False) as node:

@@ -18,3 +18,12 @@ def values(machine: Machine) -> dict[str, str]:
         if equals:
             found[name] = value
     return found
+
+
+def doubts(machine: Machine) -> dict[str, str]:
+    """Returns why the preliminary init refuses a download, by the parameter that names its URL.
+
+    A parameter that was to verify it is empty, malformed or misspelt (note_doubts in chroot/early/verify.sh).
+    """
+    lines = (machine.read("/run/alchemy/doubts") or "").splitlines()
+    return {name: reason for name, _, reason in (line.partition(" ") for line in lines)}

@@ -47,3 +47,26 @@ def test_a_file_that_is_not_a_record_is_refused(tmp_path: Path, content: bytes |
     with pytest.raises(UserError, match=message):
         burnin.report(record, tmp_path / "made")
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "own.toml: no such file"),
+        (b"time = ", "profile own.toml: not TOML"),
+        (b'time = "soon"\n', "profile own.toml: time: 'soon': not a duration"),
+        (b"#" * 65537, "profile own.toml: too large"),
+    ],
+)
+def test_a_profile_that_a_node_would_refuse_is_not_signed(tmp_path: Path, content: bytes | None, message: str) -> None:
+    own = tmp_path / "own.toml"
+    if content is not None:
+        own.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        burnin.check_profile(own)
+
+
+def test_a_profile_that_is_right_may_be_signed(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_bytes(b'time = "6h"\n[[phases]]\nshare = 1\nsteps = ["cpu"]\n')
+    burnin.check_profile(own)

@@ -80,7 +80,7 @@ def test_a_command_runs_only_with_the_signature_it_must_have(
         node.write("web/command.sig", "signature")
     command(node, BOUND, key="" if baked else "ssh-ed25519:AAAA", good=good)
     assert ran(node) == (status == "running")
-    assert node.read("new/run/alchemy/signers") == "alchemy ssh-ed25519 AAAA\n"
+    assert node.read("new/run/alchemy/command.signers") == "alchemy ssh-ed25519 AAAA\n"
     assert node.read("new/run/alchemy/command.status") == f"{status}\n"
 
 
@@ -88,7 +88,7 @@ def test_the_keys_of_the_image_are_the_only_ones(node: Node) -> None:
     node.write("new/etc/alchemy/command_keys", "ssh-ed25519 AAAA\nssh-ed25519 BBBB\n")
     node.write("web/command.sig", "signature")
     command(node, BOUND, key="ssh-ed25519:EVIL", good="true")
-    assert node.read("new/run/alchemy/signers") == "alchemy ssh-ed25519 AAAA\nalchemy ssh-ed25519 BBBB\n"
+    assert node.read("new/run/alchemy/command.signers") == "alchemy ssh-ed25519 AAAA\nalchemy ssh-ed25519 BBBB\n"
     assert "command_key: ignored, as the image has keys of its own for this" in node.said
 
 
@@ -118,54 +118,6 @@ def test_a_command_whose_first_line_ends_in_cr_lf_is_refused(node: Node, script:
     command(node, script)
     assert ran(node) == runs
     assert ("command_url: refused: its first line ends in CR LF (convert it to LF)" in node.said) != runs
-
-
-# What a signed script says it is for, at http://h/command on 2026-11-28 → why it is refused.
-OVER = "expired signature (valid until"
-SAYS = "bad signature line"
-MEANT = {
-    "# alchemy-command: command not-after 2026-11-28": "",
-    "# alchemy-command: command not-after 2027-01-01": "",
-    "echo 1\necho 2\n# alchemy-command: command not-after 2026-12-01\necho 3": "",
-    # over
-    "# alchemy-command: command not-after 2026-11-27": f"{OVER} 2026-11-27, today is 2026-11-28)",
-    "# alchemy-command: command not-after 1999-12-31": f"{OVER} 1999-12-31, today is 2026-11-28)",
-    # another script
-    "# alchemy-command: burn-in not-after 2026-12-01": SAYS,
-    "# alchemy-command: command2 not-after 2026-12-01": SAYS,
-    "# alchemy-command: * not-after 2026-12-01": SAYS,
-    "# alchemy-command: ? not-after 2026-12-01": SAYS,
-    # nothing, twice, malformed
-    "": SAYS,
-    "# alchemy-command: command not-after 2026-12-01\n# alchemy-command: command not-after 2027-01-01": SAYS,
-    "# alchemy-command: other not-after 2026-12-01\n# alchemy-command: command not-after 2027-01-01": SAYS,
-    "# alchemy-command: command": SAYS,
-    "# alchemy-command: command not-after": SAYS,
-    "# alchemy-command: command not-after 2026-12": SAYS,
-    "# alchemy-command: command not-after 2026-12-01 or later": SAYS,
-    "# alchemy-command: command not-after 99999-12-01": SAYS,
-    "# alchemy-command: command not-after tomorrow": SAYS,
-    "#alchemy-command: command not-after 2026-12-01": SAYS,
-    "echo # alchemy-command: command not-after 2026-12-01": SAYS,
-    "# alchemy-command: command not-after 2026-12-01\r": SAYS,
-}
-
-
-@pytest.mark.parametrize(("lines", "reason"), MEANT.items())
-def test_a_signed_command_runs_only_under_its_name_and_until_its_last_day(node: Node, lines: str, reason: str) -> None:
-    node.write("script", f"#!/bin/sh\n{lines}\n")
-    script = """
-    date() { case $* in *+%Y-%m-%d) echo 2026-11-28 ;; esac; }
-    p_command_url="http://h/command?a=/b#/c"; is_meant "$ROOT/script"
-    """
-    node.run(script, status=1 if reason else 0)
-    assert bool(node.said) == bool(reason)
-    assert all(said.startswith(f"command_url: refused: {reason}") for said in node.said)
-
-
-def test_a_url_without_a_name_is_no_name(node: Node) -> None:
-    node.write("script", "# alchemy-command:  not-after 2999-12-31\n")
-    node.run('p_command_url=http://h/; is_meant "$ROOT/script"', status=1)
 
 
 # A locked image: keys and commands as it says itself, or as its keys have signed.

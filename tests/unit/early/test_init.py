@@ -15,7 +15,14 @@ from tests.lib.early import CHROOT, EARLY, Node
 
 @pytest.mark.parametrize(
     "path",
-    [CHROOT / "init", CHROOT / "methods", CHROOT / "adminuser", *sorted(EARLY.glob("*.sh")), EARLY / "retry"],
+    [
+        CHROOT / "init",
+        CHROOT / "methods",
+        CHROOT / "adminuser",
+        *sorted(EARLY.glob("*.sh")),
+        EARLY / "retry",
+        EARLY / "authenticate",
+    ],
     ids=lambda path: path.name,
 )
 def test_nothing_happens_when_it_is_sourced(node: Node, path: Path) -> None:

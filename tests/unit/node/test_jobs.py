@@ -271,11 +271,42 @@ def test_a_profile_by_url_is_the_programs_to_verify() -> None:
     assert plan.make(parameters, ("burnin",), {}, "") == [Job("burnin", argv)]
 
 
+def test_the_key_that_must_have_signed_a_profile_reaches_the_program() -> None:
+    parameters = {"burnin_profile": "http://a/p.toml", "burnin_profile_key": "ssh-ed25519:AAAA"}
+    argv = ("alchemy-burnin", "--boot", "--profile=http://a/p.toml", "--profile-key=ssh-ed25519:AAAA")
+    assert plan.make(parameters, ("burnin",), {}, "") == [Job("burnin", argv)]
+
+
+@pytest.mark.parametrize(
+    ("doubts", "job", "message"),
+    [
+        (
+            "burnin_profile burnin_profile_key has no value",
+            "burnin",
+            "burnin_profile: refused: burnin_profile_key has no",
+        ),
+        ("burnin_profile burnin_profile_key has no value", "inventory", ""),
+        ("expect_url expect_sha256 has no value", "inventory", "expect_url: refused: expect_sha256 has no value"),
+        ("expect_url expect_sha256 has no value", "burnin", ""),
+        ("command_url command_key has no value", "burnin", ""),
+    ],
+)
+def test_a_job_does_not_run_with_a_file_in_doubt(
+    node: Node, capsys: pytest.CaptureFixture[str], doubts: str, job: str, message: str
+) -> None:
+    node.file("run/alchemy/doubts", f"{doubts}\n")
+    assert node.boot(f"job={job}") == (Status.ERROR if message else Status.PASS)
+    assert (f"jobs: error: {message}" in capsys.readouterr().out) == bool(message)
+    assert bool(node.calls) != bool(message)
+
+
 def test_a_digest_of_the_command_line_is_not_that_of_the_racks_file() -> None:
     with pytest.raises(PlanError, match="expect_sha256= without a URL"):
         plan.make({"expect_sha256": "0" * 64}, ("inventory",), {}, "http://b/e")
     with pytest.raises(PlanError, match="burnin_profile_sha256= without a URL"):
         plan.make({"burnin_profile_sha256": "0" * 64}, ("burnin",), {"profile": "http://b/p"}, "")
+    with pytest.raises(PlanError, match="burnin_profile_key= without a URL"):
+        plan.make({"burnin_profile_key": "ssh-ed25519:AAAA"}, ("burnin",), {"profile": "http://b/p"}, "")
 
 
 @pytest.mark.parametrize(

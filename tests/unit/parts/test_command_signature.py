@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 from datetime import date
 from pathlib import Path
 
@@ -39,9 +40,18 @@ def test_a_script_is_bound_by_one_line_behind_its_shebang(script: bytes, bound: 
     assert command_signature.bind(script, "burn-in", DAY) == bound
 
 
+def test_a_profile_is_bound_by_a_comment_of_its_own_and_stays_the_same_toml() -> None:
+    text = b'# alchemy-profile: old.toml not-after 2020-01-01\ntime = "6h"\n# alchemy-command: x\n'
+    bound = command_signature.bind(text, "own.toml", DAY)
+    line = b"# alchemy-profile: own.toml not-after 2026-12-28\n"
+    assert bound == line + b'time = "6h"\n# alchemy-command: x\n'
+    assert tomllib.loads(bound.decode()) == tomllib.loads(text.decode())
+
+
 @pytest.mark.parametrize(
     ("script", "name", "message"),
     [
+        (b"#" * (1 << 16), "own.toml", r"own\.toml: too large for a node \(expected at most 65536 bytes"),
         (b"echo 1\n", "burn in", "burn in: not a name for a URL"),
         (b"echo 1\n", "burn?in", "burn.in: not a name for a URL"),
         (b"echo 1\n", "-x", "-x: not a name for a URL"),
@@ -71,10 +81,17 @@ def key(tmp_path: Path, real_processes: None) -> Path:
     return path
 
 
-def test_the_signature_is_good_for_its_namespace_alone(script: Path, key: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "namespace", "other"),
+    [("burn-in", "alchemy-command", "alchemy-profile"), ("own.toml", "alchemy-profile", "alchemy-command")],
+)
+def test_the_signature_is_good_for_its_namespace_alone(
+    script: Path, key: Path, tmp_path: Path, name: str, namespace: str, other: str
+) -> None:
+    script = script.rename(tmp_path / name)
     for today, last in ((date(2026, 11, 28), "2026-12-28"), (date(2026, 11, 29), "2026-12-29")):
         line = command_signature.sign(Runner(), script, key, 30, today)
-        assert line == f"# alchemy-command: burn-in not-after {last}"
+        assert line == f"# {namespace}: {name} not-after {last}"
         assert script.read_text(encoding="ascii") == f"#!/bin/sh\n{line}\necho 1\n"
     assert script.stat().st_mode & 0o777 == 0o750
     allowed = tmp_path / "allowed"
@@ -84,7 +101,8 @@ def test_the_signature_is_good_for_its_namespace_alone(script: Path, key: Path, 
         command = ["ssh-keygen", "-Y", "verify", "-f", str(allowed), "-I", "alchemy", "-n", namespace]
         return subprocess.run([*command, "-s", f"{script}.sig"], input=script.read_bytes(), check=False).returncode
 
-    assert verify("alchemy-command") == 0
+    assert verify(namespace) == 0
+    assert verify(other) != 0
     assert verify("file") != 0
 
 

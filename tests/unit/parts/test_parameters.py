@@ -55,11 +55,11 @@ def test_every_parameter_is_declared_well(parameter: Parameter) -> None:
 def test_the_parameters_are_those_of_the_contract_and_one_of_our_own() -> None:
     contract = """
         net net_timeout shell ssh lldpd real_init ssh_keys_url command_url ip nameserver vlan bond hostname BOOTIF
-        ssh_keys_sha256 command_sha256 init_debug rack_url job burnin_profile burnin_profile_sha256 burnin_disks
-        expect_url expect_sha256 asset_tag
+        ssh_keys_sha256 command_sha256 command_key init_debug rack_url job burnin_profile burnin_profile_sha256
+        burnin_disks expect_url expect_sha256 asset_tag
     """
     names = [parameter.name for parameter in parameters.read(TABLE)]
-    assert sorted(names) == sorted({*contract.split(), "command_key"})
+    assert sorted(names) == sorted({*contract.split(), "burnin_profile_key"})
 
 
 def test_help_has_every_parameter() -> None:

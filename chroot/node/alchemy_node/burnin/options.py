@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alchemy_node import web
+from alchemy_node import signature, web
 from alchemy_node.burnin import profile
 from alchemy_node.burnin.profile import STEPS, WATCHES, Profile, ProfileError
+from alchemy_node.machine import Machine
+
+# what `./run sign.command` signs a profile for
+NAMESPACE = "alchemy-profile"
 
 _MOST = 65537
 
@@ -20,6 +25,7 @@ class Options:
 
     profile: str = "short"
     sha256: str = ""
+    key: str = ""
     time: str = ""
     scale: str = "1"
     disks: str = "read"
@@ -37,36 +43,78 @@ def parse(arguments: Sequence[str]) -> Options:
     found = _parser().parse_args(arguments)
     only = tuple(name for name in found.only.split(",") if name)
     return Options(
-        found.profile, found.profile_sha256, found.time, found.scale, found.disks, only, found.resume, found.self_test,
-        found.plan, found.boot, found.journal,
+        found.profile, found.profile_sha256 or "", found.profile_key or "", found.time, found.scale, found.disks, only,
+        found.resume, found.self_test, found.plan, found.boot, found.journal,
         tuple(argument for argument in arguments if argument not in {"--resume", "--boot"}),
     )  # fmt: skip
 
 
-def choose(options: Options) -> Profile:
+def again(stored: Options, given: Options) -> Options:
+    """Returns the options of a run that goes on. What verifies a profile by URL counts from both starts.
+
+    The record, and with it what was stored, may come from a server. Raises ProfileError when they contradict.
+    """
+    found = replace(stored, boot=given.boot)
+    for name in ("sha256", "key") if web.is_url(stored.profile) else ():
+        before, now = getattr(stored, name), getattr(given, name)
+        if before and now and before != now:
+            raise ProfileError(f"--profile-{name}: contradicts the run that goes on (expected {before}, got {now})")
+        found = replace(found, **{name: before or now})
+    return found
+
+
+def choose(options: Options, machine: Machine) -> Profile:
     """Returns the profile that the options mean. Raises ProfileError."""
-    chosen = _load(options.profile, options.sha256)
+    chosen = _load(options, machine)
     if options.time:
         chosen = replace(chosen, seconds=profile.seconds(options.time))
     chosen = chosen.scaled(profile.factor(options.scale))
     return chosen.only(options.only) if options.only else chosen
 
 
-def _load(name: str, sha256: str) -> Profile:
+def _load(options: Options, machine: Machine) -> Profile:
+    name = options.profile
     if web.is_url(name):
-        try:
-            return profile.parse(web.fetch(name, sha256=sha256, limit=_MOST), web.shown(name))
-        except web.WebError as error:
-            raise ProfileError(f"profile {error}") from error
-    if sha256:
-        raise ProfileError(f"--profile-sha256: needs a profile by URL (got {name})")
+        return profile.parse(_fetch(options, machine), web.shown(name))
+    for option, value in (("--profile-sha256", options.sha256), ("--profile-key", options.key)):
+        if value:
+            raise ProfileError(f"{option}: needs a profile by URL (got {name})")
     if "/" not in name and not name.endswith(".toml"):
         return profile.load(name)
+    if options.boot and signature.locked(machine):
+        raise ProfileError(f"profile {name}: refused: this image is locked (expected a name or a URL, got a file)")
     try:
         with Path(name).open("rb") as file:
             return profile.parse(file.read(_MOST), name)
     except OSError as error:
         raise ProfileError(f"profile {name}: cannot be read ({error.strerror})") from error
+
+
+def _fetch(options: Options, machine: Machine) -> bytes:
+    """Downloads a profile that has the digest and the signature that it must have. Raises ProfileError."""
+    url = options.profile
+    try:
+        data = web.fetch(url, sha256=options.sha256, limit=_MOST)
+        signature.demand(machine, "burnin_profile", url, data, NAMESPACE, options.key)
+    except web.WebError as error:
+        raise ProfileError(f"profile {error}") from error
+    except signature.SignatureError as error:
+        raise ProfileError(str(error)) from error
+    except OSError as error:
+        raise ProfileError(f"profile {web.shown(url)}: cannot be authenticated ({error.strerror})") from error
+    return data
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        raise argparse.ArgumentTypeError(f"not a SHA-256 (expected 64 hex digits, got {text!r})")
+    return text.lower()
+
+
+def _key(text: str) -> str:
+    if not re.fullmatch(r"[a-z][A-Za-z0-9@.+/=-]*:[A-Za-z0-9][A-Za-z0-9@.+/=-]*", text):
+        raise argparse.ArgumentTypeError(f"not a public key (expected TYPE:BASE64, got {text!r})")
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,7 +132,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="P",
         help=f"{', '.join(profile.BUILT_IN)}, or a TOML file or its URL (short)",
     )
-    add("--profile-sha256", default="", metavar="HEX", help="the SHA-256 that a profile by URL must have")
+    add(
+        "--profile-sha256",
+        type=_sha256,
+        metavar="HEX",
+        help="the SHA-256 that a profile by URL must have",
+    )
+    add(
+        "--profile-key",
+        type=_key,
+        metavar="TYPE:BASE64",
+        help="an SSH key that must have signed a profile by URL (the signature is at the URL + .sig)",
+    )
     add("--time", default="", metavar="T", help="how long, such as 90m, 2h or 1d12h (as the profile says)")
     add("--scale", default="1", metavar="F", help="multiplies all times: 0.01 tries the profile out")
     add(

@@ -114,7 +114,7 @@ def _burn_in(machine: Machine, options: Options) -> int:
         return _new(machine, options)
     old = _Open(Record(found.path), found.path.parent, found.reset)
     try:
-        return _go_on(machine, old, boot=options.boot)
+        return _go_on(machine, old, options)
     except (ProfileError, SystemExit) as error:
         # such as one whose URL is not reached any more: the run must not stay open for ever
         old.record.resume("the machine started again")
@@ -124,7 +124,7 @@ def _burn_in(machine: Machine, options: Options) -> int:
 
 def _new(machine: Machine, options: Options) -> int:
     """Begins a run."""
-    profile = command_line.choose(options)
+    profile = command_line.choose(options, machine)
     found = document.collect(machine)
     machinery = hardware.with_ports(hardware.take(found), machine)
     chosen = selection.choose(machine, machinery.disks, options.disks)
@@ -145,12 +145,13 @@ def _new(machine: Machine, options: Options) -> int:
         return _supervise(machine, order, _Open(record, folder), options.boot, groups)
 
 
-def _go_on(machine: Machine, old: _Open, *, boot: bool) -> int:
-    """Goes on with a run that has no end. Raises ProfileError."""
+def _go_on(machine: Machine, old: _Open, given: Options) -> int:
+    """Goes on with a run that has no end; `given` are the options of this start. Raises ProfileError."""
     run = old.record.run
     stored = run.parameters.get("arguments")
-    options = command_line.parse([str(word) for word in stored] if isinstance(stored, list) else [])
-    profile, first = left(command_line.choose(options), run)
+    before = command_line.parse([str(word) for word in stored] if isinstance(stored, list) else [])
+    options = command_line.again(before, given)
+    profile, first = left(command_line.choose(options, machine), run)
     machinery = hardware.with_ports(hardware.take(document.collect(machine)), machine)
     lost = _lost(machine, run, machinery) if old.reset else ()
     chosen = _chosen_again(machine, machinery, options, run)
@@ -162,7 +163,7 @@ def _go_on(machine: Machine, old: _Open, *, boot: bool) -> int:
     _print(order, chosen)
     resume.go_on(old.record, machine, reset=old.reset)
     with _handlers_restored():
-        return _supervise(machine, order, old, boot, groups)
+        return _supervise(machine, order, old, given.boot, groups)
 
 
 def _lost(machine: Machine, run: Run, machinery: Machinery) -> tuple[Finding, ...]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from alchemy_node.web import is_url
 
 JOBS = ("inventory", "intake", "burnin")
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class PlanError(ValueError):
@@ -23,14 +26,24 @@ class Job:
     argv: tuple[str, ...]
 
 
-def make(parameters: Mapping[str, str], jobs: tuple[str, ...], said: Mapping[str, Any], expect_url: str) -> list[Job]:
+def make(
+    parameters: Mapping[str, str],
+    jobs: tuple[str, ...],
+    said: Mapping[str, Any],
+    expect_url: str,
+    doubts: Mapping[str, str] = _NONE,
+) -> list[Job]:
     """Returns the jobs in their order; each of the kernel's parameters counts before what the rack service said.
 
-    `jobs` are those of job=, else the rack's; `said` is its `burnin` and `expect_url` its own. Raises PlanError.
+    `jobs` are those of job=, else the rack's; `said` is its `burnin` and `expect_url` its own. `doubts` are reasons to
+    refuse a file, by the parameter that names it. Raises PlanError.
     """
     for name in jobs:
         if name not in JOBS:
             raise PlanError(f"unknown job {name!r} (expected {', '.join(JOBS)})")
+    for name, user in (("expect_url", "inventory"), ("burnin_profile", "burnin")):
+        if name in doubts and user in jobs:
+            raise PlanError(f"{name}: refused: {doubts[name]}")
     makers = {
         "inventory": lambda: _inventory(parameters, expect_url),
         "intake": lambda: _intake(parameters),
@@ -45,7 +58,7 @@ def asked(parameters: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _inventory(parameters: Mapping[str, str], expect_url: str) -> Job:
-    digest = _digest(parameters, "expect_url", "expect_sha256")
+    digest = _verifying(parameters, "expect_url", "expect_sha256")
     options = {"--expect": parameters.get("expect_url") or expect_url, "--expect-sha256": digest}
     return Job("inventory", ("alchemy-inventory", *_given(options)))
 
@@ -57,17 +70,18 @@ def _intake(parameters: Mapping[str, str]) -> Job:
 def _burnin(parameters: Mapping[str, str], said: Mapping[str, Any]) -> Job:
     options = {
         "--profile": parameters.get("burnin_profile") or _text(said, "profile"),
-        "--profile-sha256": _digest(parameters, "burnin_profile", "burnin_profile_sha256"),
+        "--profile-sha256": _verifying(parameters, "burnin_profile", "burnin_profile_sha256"),
+        "--profile-key": _verifying(parameters, "burnin_profile", "burnin_profile_key"),
         "--disks": parameters.get("burnin_disks") or _text(said, "disks"),
     }
     return Job("burnin", ("alchemy-burnin", "--boot", *_given(options)))
 
 
-def _digest(parameters: Mapping[str, str], name: str, digest: str) -> str:
-    """Returns the SHA-256 of a file of the command line. It verifies nothing that the rack service names."""
-    if parameters.get(digest) and not is_url(parameters.get(name, "")):
-        raise PlanError(f"{digest}= without a URL in {name}=: there is nothing to verify")
-    return parameters.get(digest, "")
+def _verifying(parameters: Mapping[str, str], name: str, verifying: str) -> str:
+    """Returns what verifies a file of the command line: a digest or a key. It verifies nothing that the rack names."""
+    if parameters.get(verifying) and not is_url(parameters.get(name, "")):
+        raise PlanError(f"{verifying}= without a URL in {name}=: there is nothing to verify")
+    return parameters.get(verifying, "")
 
 
 def _given(options: Mapping[str, str]) -> list[str]:

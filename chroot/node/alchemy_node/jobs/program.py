@@ -91,7 +91,8 @@ def main(around: Surroundings | None = None) -> int:
             return Status.PASS if isinstance(error, NoRunError) else Status.ERROR
     try:
         said, expect = (session.burnin, session.expect_url) if session else ({}, "")
-        jobs = plan.make(parameters, names or (session.jobs if session else ()), said, expect)
+        wanted = names or (session.jobs if session else ())
+        jobs = plan.make(parameters, wanted, said, expect, cmdline.doubts(around.machine))
     except PlanError as error:
         around.say(f"jobs: error: {error}")
         _show_verdict({"jobs": "ERROR"}, around)

@@ -1,4 +1,4 @@
-"""The command line, the plan of a run, and the parts of the inventory."""
+"""The plan of a run, and the parts of the inventory."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from alchemy_node.burnin import hardware, options, plan, profile, program
+from alchemy_node.burnin import hardware, plan, profile, program
 from alchemy_node.burnin.hardware import Machinery
 from alchemy_node.burnin.model import Run, Step
 from alchemy_node.burnin.parts import Part
 from alchemy_node.burnin.plan import Resources
-from alchemy_node.burnin.profile import Phase, ProfileError
+from alchemy_node.burnin.profile import Phase
 from alchemy_node.burnin.step import Disk, Planned, Setting
 from alchemy_node.inventory import document
 from alchemy_node.machine import Machine
@@ -184,58 +184,6 @@ def test_what_a_run_writes_is_said_before_it_starts(tmp_path: Path) -> None:
     ]
     *_, last = plan.describe(own, phases, found, replace(resources, writable=frozenset({"nvme0n1"})))
     assert last == "ALL DATA IS DESTROYED on 1 of 2 disks: disk nvme0n1 in bay 3, serial S1"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "seconds", "steps"),
-    [
-        ([], 7200, 4),
-        (["--profile", "quick"], 900, 3),
-        (["--profile", "quick", "--time", "1h"], 3600, 3),
-        (["--profile", "long", "--scale", "0.01"], 1728, 4),
-        (["--profile", "quick", "--only", "cpu"], 900, 2),
-        (["--profile", "quick", "--only", "pcie,bmc"], 900, 0),
-    ],
-)
-def test_the_profile_that_the_command_line_means(arguments: list[str], seconds: float, steps: int) -> None:
-    chosen = options.choose(options.parse(arguments))
-    assert (chosen.seconds, len(chosen.phases)) == (seconds, steps)
-
-
-def test_a_profile_from_a_file(tmp_path: Path) -> None:
-    own = tmp_path / "own.toml"
-    own.write_text('time = "5m"\n[[phases]]\nshare = 1\nsteps = ["cpu"]\n', encoding="ascii")
-    assert options.choose(options.parse(["--profile", str(own)])).seconds == 300
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--profile", "qick"], "did you mean quick"),
-        (["--profile", "/nowhere/own.toml"], "cannot be read \\(No such file or directory\\)"),
-        (["--time", "soon"], "not a duration"),
-        (["--scale", "fast"], "is not a factor"),
-        (["--only", "disk"], "did you mean disks"),
-        (["--profile-sha256", "00"], "needs a profile by URL"),
-    ],
-)
-def test_what_is_refused(arguments: list[str], message: str) -> None:
-    with pytest.raises(ProfileError, match=message):
-        options.choose(options.parse(arguments))
-
-
-@pytest.mark.parametrize("arguments", [["--disk", "read"], ["--wipe"], ["quick"]])
-def test_an_unknown_option_ends_with_2(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as raised:
-        options.parse(arguments)
-    assert raised.value.code == 2
-
-
-def test_a_run_that_goes_on_has_the_same_options_again() -> None:
-    arguments = ["--boot", "--profile", "quick", "--disks", "S1", "--resume"]
-    first = options.parse(arguments)
-    again = options.parse(first.arguments)
-    assert (again.profile, again.disks, again.resume, again.boot) == ("quick", "S1", False, False)
 
 
 def test_a_command_line_of_a_user_needs_root(
