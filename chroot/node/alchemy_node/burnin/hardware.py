@@ -6,7 +6,7 @@ The document is the inventory's (inventory/schema.json); a key that is absent is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from posixpath import basename
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from alchemy_node.burnin.ocp import Hardware, Software
 from alchemy_node.burnin.parts import Part, Parts
 from alchemy_node.burnin.step import Disk
+from alchemy_node.inventory import dmi, memory_map
 from alchemy_node.machine import Machine
 
 Json = dict[str, Any]
@@ -48,7 +49,7 @@ def take(document: Json) -> Machinery:
     parts = {key: _part(unique[hardware.id]) for key, hardware in found.items()}
     correction = alchemy.get("memory", {}).get("correction")
     return Machinery(
-        Parts(parts),
+        Parts(parts, numbered=dict(_numbered(alchemy, parts))),
         tuple(unique.values()),
         tuple(_software(alchemy)),
         tuple(_tested(alchemy)),
@@ -58,14 +59,28 @@ def take(document: Json) -> Machinery:
     )
 
 
-def with_ports(machinery: Machinery, machine: Machine) -> Machinery:
-    """Returns the same with the disks' ATA ports, by which the kernel's log calls them: ("ata port", "3")."""
+def completed(machinery: Machinery, machine: Machine) -> Machinery:
+    """Returns the same with what errors are known by: the disks' ATA ports, ("ata port", "3"), the DIMMs' addresses."""
     ports: dict[tuple[str, str], Part] = {}
     for disk in machinery.disks:
         port = re.search(r"/ata([0-9]+)/", machine.link(f"/sys/block/{disk.name}") or "")
         if port is not None:
             ports["ata port", port[1]] = machinery.parts.find("disk", disk.name)
-    return replace(machinery, parts=Parts({**machinery.parts.known, **ports}))
+    addresses = memory_map.collect(machine, dmi.collect(machine).value.addresses)
+    return replace(
+        machinery, parts=replace(machinery.parts, known={**machinery.parts.known, **ports}, addresses=addresses)
+    )
+
+
+def _numbered(alchemy: Json, parts: Mapping[tuple[str, str], Part]) -> Iterator[tuple[int, Part]]:
+    """Yields the DIMMs by their numbers. Those that have the same locator are not told apart by it."""
+    for number, dimm in enumerate(alchemy.get("dimms", [])):
+        if dimm.get("size"):
+            locator = dimm.get("locator", "")
+            part = parts.get(("dimm", locator))
+            own = part is not None and part.id == f"dimm-{number}"
+            name = " ".join(word for word in ("DIMM", locator, dimm.get("bank")) if word)
+            yield number, part if part is not None and own else Part(name, dimm.get("serial"))
 
 
 def _part(hardware: Hardware) -> Part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from mmap import PAGESIZE
 
 from alchemy_node.burnin.activity import Finding, Kind
 from alchemy_node.burnin.parts import Part, Parts
@@ -17,10 +18,19 @@ _VIRTUAL_DISK = re.compile(r"(?:loop|dm-|ram|zram|nbd|sr|fd|md)\d")
 _UNCORRECTED = 1 << 61
 
 
+# The same: bit 58 says that MCi_ADDR is valid, bit 59 that MCi_MISC is. Its bits 8:6 are 2 for a physical address, and
+# bits 5:0 the lowest bit that is known. AMD's memory controllers give an address of their own instead.
+_ADDRESS_VALID = 1 << 58
+_MISC_VALID = 1 << 59
+_PHYSICAL = 2
+_INTEL = "0"
+
 # an error whose part a better source may name
 UNNAMED = "hardware-error"
 
 Judge = Callable[[re.Match[str], Parts], Finding | None]
+# a physical address, and to how many bytes it is known
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,8 @@ def _machine_check(found: re.Match[str], parts: Parts) -> Finding:
     said = f"in bank {found['bank']} (status {found['status']})"
     # 0000 0000 1MMM CCCC: the memory controller
     if code & 0xFF80 == 0x0080:
-        part = parts.dimm("")
+        where = _machine_check_address(found, status)
+        part, said = _dimm("", where, parts, said)
         return Finding(
             Kind.FAIL, "dimm-ue" if uncorrected else "dimm-ce", f"replace {part}: {word} memory error {said}", part
         )
@@ -67,11 +78,43 @@ def _machine_check(found: re.Match[str], parts: Parts) -> Finding:
     return Finding(Kind.FAIL, "machine-check", f"replace {part}: {word} machine check {said}", part)
 
 
+def _machine_check_address(found: re.Match[str], status: int) -> Place | None:
+    """Returns the physical address of a machine check, where it is one."""
+    groups = found.groupdict()
+    if groups.get("vendor") != _INTEL or not status & _ADDRESS_VALID or not status & _MISC_VALID:
+        return None
+    misc = int(groups["misc"], 16)
+    return (int(groups["address"], 16), 1 << (misc & 0x3F)) if misc >> 6 & 7 == _PHYSICAL else None
+
+
 def _memory_event(found: re.Match[str], parts: Parts) -> Finding:
-    part = parts.dimm(found["label"].strip())
+    """EDAC has an address of 0 for one that it does not know."""
+    groups = found.groupdict()
+    where = None
+    if groups.get("page"):
+        where = int(groups["page"], 16) * PAGESIZE + int(groups["offset"], 16), int(groups["grain"])
+    elif groups.get("address"):
+        where = int(groups["address"], 16), int(groups["grain"])
     uncorrected = not found["type"].lower().startswith(("corrected", "ce"))
     verdict, word = ("dimm-ue", "uncorrected") if uncorrected else ("dimm-ce", "corrected")
-    return Finding(Kind.FAIL, verdict, f"{word} memory error: replace {part}", part)
+    part, said = _dimm(found["label"].strip(), where if where and where[0] else None, parts)
+    return Finding(Kind.FAIL, verdict, f"{word} memory error{said}: replace {part}", part)
+
+
+def _memory_failure(found: re.Match[str], parts: Parts) -> Finding:
+    part = parts.located(int(found["page"], 16) * PAGESIZE, PAGESIZE)
+    said = f'the kernel took away a page of broken memory: "{found[0]}"'
+    return Finding(Kind.FAIL, "dimm-ue", said if part is None else f"replace {part}: {said}", part)
+
+
+def _dimm(label: str, where: Place | None, parts: Parts, said: str = "") -> tuple[Part, str]:
+    """Returns the DIMM of a label or, where that names none, of an address, and what to say of the place."""
+    part = parts.dimm(label)
+    located = parts.located(*where) if where and part.id is None else None
+    if where is None or located is None:
+        return part, said
+    edac = f", EDAC's {label}" if label else ""
+    return located, f"{said} at physical address {where[0]:#x}{edac}"
 
 
 def _disk(verdict: str, text: str) -> Judge:
@@ -113,7 +156,8 @@ _TABLE: tuple[tuple[str, Judge, str | None], ...] = (
         None,
     ),
     (
-        r"mce_record: CPU: (?P<cpu>\d+), .*?MC(?P<bank>\d+): (?P<status>[0-9a-f]{1,16}),",
+        r"mce_record: CPU: (?P<cpu>\d+), .*?MC(?P<bank>\d+): (?P<status>[0-9a-f]{1,16}),"
+        r"(?:.*? ADDR: (?P<address>[0-9a-f]{1,16}), MISC: (?P<misc>[0-9a-f]{1,16}),.*? vendor: (?P<vendor>\d+),)?",
         _machine_check,
         "machine_checks",
     ),
@@ -123,15 +167,21 @@ _TABLE: tuple[tuple[str, Judge, str | None], ...] = (
         _machine_check,
         "machine_checks",
     ),
-    (r"mc_event: \d+ (?P<type>\w+) errors?:.*? on (?P<label>.+?) \(mc:", _memory_event, "memory_corrected"),
     (
-        r"EDAC MC\d+: \d+ (?P<type>CE|UE) .*? on (?P<label>.+?) \((?:channel|csrow|mc)",
+        r"mc_event: \d+ (?P<type>\w+) errors?:.*? on (?P<label>.+?) \(mc:"
+        r"(?:.*? address:0x(?P<address>[0-9a-f]{1,16}) grain:(?P<grain>\d{1,18})\b)?",
         _memory_event,
         "memory_corrected",
     ),
     (
-        r"Memory failure: 0x[0-9a-f]+: .{1,80}",
-        _plain(Kind.FAIL, "dimm-ue", "the kernel took away a page of broken memory"),
+        r"EDAC MC\d+: \d+ (?P<type>CE|UE) .*? on (?P<label>.+?) \((?:channel|csrow|mc)"
+        r"(?:.*? page:0x(?P<page>[0-9a-f]{1,14}) offset:0x(?P<offset>[0-9a-f]{1,8}) grain:(?P<grain>\d{1,18})\b)?",
+        _memory_event,
+        "memory_corrected",
+    ),
+    (
+        r"Memory failure: 0x(?P<page>[0-9a-f]{1,14}): .{1,80}",
+        _memory_failure,
         None,
     ),
     (

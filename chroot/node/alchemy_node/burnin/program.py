@@ -126,7 +126,7 @@ def _new(machine: Machine, options: Options) -> int:
     """Begins a run."""
     profile = command_line.choose(options, machine)
     found = document.collect(machine)
-    machinery = hardware.with_ports(hardware.take(found), machine)
+    machinery = hardware.completed(hardware.take(found), machine)
     chosen = selection.choose(machine, machinery.disks, options.disks)
     groups = limits.groups(machine)
     resources = _resources(machine, chosen, groups, 0)
@@ -152,7 +152,7 @@ def _go_on(machine: Machine, old: _Open, given: Options) -> int:
     before = command_line.parse([str(word) for word in stored] if isinstance(stored, list) else [])
     options = command_line.again(before, given)
     profile, first = left(command_line.choose(options, machine), run)
-    machinery = hardware.with_ports(hardware.take(document.collect(machine)), machine)
+    machinery = hardware.completed(hardware.take(document.collect(machine)), machine)
     lost = _lost(machine, run, machinery) if old.reset else ()
     chosen = _chosen_again(machine, machinery, options, run)
     groups = limits.groups(machine)

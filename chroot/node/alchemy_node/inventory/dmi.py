@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from alchemy_node.inventory import dmidecode, smbios
+from alchemy_node.inventory import dmidecode, memory_map, smbios
 from alchemy_node.inventory.facts import Found, Json, Unknown, present, reason, uuid
+from alchemy_node.inventory.memory_map import Claims
 from alchemy_node.machine import Machine
 from alchemy_node.processes import MIB
 
@@ -20,7 +21,7 @@ S = TypeVar("S", contravariant=True)
 
 @dataclass(frozen=True)
 class Tables:
-    """DMI's facts, each as schema.json has it."""
+    """DMI's facts, each as schema.json has it, and what it claims of addresses."""
 
     firmware: Json = field(default_factory=dict)
     system: Json = field(default_factory=dict)
@@ -30,9 +31,10 @@ class Tables:
     dimms: tuple[Json, ...] = ()
     slots: tuple[Json, ...] = ()
     correction: str | None = None
+    addresses: Claims = field(default_factory=Claims)
 
 
-class Decoder(Protocol[S]):
+class Decoder(memory_map.Decoder[S], Protocol[S]):
     """Reads structures: the modules smbios and dmidecode."""
 
     def bios(self, structure: S, /) -> Json: ...
@@ -78,6 +80,7 @@ def _decode(structures: Iterable[tuple[int, S]], decoder: Decoder[S]) -> Tables:
         dimms=tuple(map(decoder.dimm, of.get(17, []))),
         slots=tuple(map(decoder.slot, of.get(9, []))),
         correction=next((known for known in corrections if known), None),
+        addresses=memory_map.decode(of, decoder),
     )
 
 

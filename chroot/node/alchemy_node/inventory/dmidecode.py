@@ -29,10 +29,11 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Section:
-    """One structure: its type and its one-line fields."""
+    """One structure: its type, its one-line fields, and its handle."""
 
     type: int
     fields: Mapping[str, str]
+    handle: int | None = None
 
     def get(self, *names: str) -> str | None:
         """The first of these fields that has a value."""
@@ -46,10 +47,10 @@ class Section:
 def sections(text: str) -> Iterator[Section]:
     """The structures of a dump."""
     for block in re.split(r"^(?=Handle 0x)", text, flags=re.MULTILINE):
-        head = re.match(r"Handle 0x[0-9A-Fa-f]+, DMI type (\d{1,3}),", block)
+        head = re.match(r"Handle 0x([0-9A-Fa-f]{1,8}), DMI type (\d{1,3}),", block)
         if head:
             fields = re.findall(r"^(?:\t| {8}| {4})([^\s:][^:\n]{0,60}):[ \t]*(.*)$", block, flags=re.MULTILINE)
-            yield Section(int(head[1]), dict(fields))
+            yield Section(int(head[2]), dict(fields), int(head[1], 16))
 
 
 def bios(section: Section) -> Json:
@@ -142,6 +143,44 @@ def dimm(section: Section) -> Json:
         part=section.get("Part Number"),
         serial=section.get("Serial Number"),
     )
+
+
+def handle(section: Section) -> int | None:
+    """Any type."""
+    return section.handle
+
+
+def holds_system_memory(section: Section) -> bool:
+    """Type 16."""
+    return section.get("Use") == "System Memory"
+
+
+def array_handle(section: Section) -> int | None:
+    """Type 17: the handle of its array."""
+    return _hexadecimal(section.get("Array Handle"))
+
+
+def mapped(section: Section) -> tuple[tuple[int, int], int] | None:
+    """Types 19 and 20: the first and the last address, and the handle of the array or the device; None if garbled."""
+    first, last = _hexadecimal(section.get("Starting Address")), _hexadecimal(section.get("Ending Address"))
+    owner = _hexadecimal(section.get("Physical Array Handle", "Physical Device Handle"))
+    return None if first is None or last is None or owner is None else ((first, last), owner)
+
+
+def interleaved(section: Section) -> bool:
+    """Type 20. A position of 0, which is not interleaved, is not printed."""
+    return "Interleave Position" in section.fields or "Partition Row Position" not in section.fields
+
+
+def size(section: Section) -> int | None:
+    """Type 17: bytes; 0 for an empty slot."""
+    return _size(section.get("Size"))
+
+
+def _hexadecimal(text: str | None) -> int | None:
+    """A handle, or an address in bytes: dmidecode prints a "k" behind those that need 64 bits, and means bytes, too."""
+    found = re.fullmatch(r"0x([0-9A-Fa-f]{1,16})k?", text or "")
+    return int(found[1], 16) if found else None
 
 
 def _size(text: str | None) -> int | None:

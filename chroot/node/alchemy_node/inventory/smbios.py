@@ -44,6 +44,9 @@ class Structure:
     def double(self, offset: int) -> int | None:
         return self._number("<I", offset)
 
+    def quad(self, offset: int) -> int | None:
+        return self._number("<Q", offset)
+
     def text(self, offset: int) -> str | None:
         """The string that a field numbers; None for no string."""
         index = self.byte(offset)
@@ -182,6 +185,44 @@ def dimm(structure: Structure) -> Json:
         part=structure.text(0x1A),
         serial=structure.text(0x18),
     )
+
+
+def handle(structure: Structure) -> int | None:
+    """Any type."""
+    return structure.word(0x02)
+
+
+def holds_system_memory(structure: Structure) -> bool:
+    """Type 16."""
+    return structure.byte(0x05) == 3
+
+
+def array_handle(structure: Structure) -> int | None:
+    """Type 17: the handle of its array."""
+    return structure.word(0x04)
+
+
+def mapped(structure: Structure) -> tuple[tuple[int, int], int] | None:
+    """Types 19 and 20: the first and the last address, and the handle of the array or the device; None if garbled."""
+    first, last, owner = structure.double(0x04), structure.double(0x08), structure.word(0x0C)
+    if first is None or last is None or owner is None:
+        return None
+    if first != 0xFFFFFFFF:
+        return (first * KIB, last * KIB + KIB - 1), owner
+    # too high for 32 bits of KiB: in bytes further behind
+    extended = 0x0F if structure.type == 19 else 0x13
+    start, end = structure.quad(extended), structure.quad(extended + 8)
+    return None if start is None or end is None else ((start, end), owner)
+
+
+def interleaved(structure: Structure) -> bool:
+    """Type 20: 0 is not interleaved, 0xFF unknown."""
+    return structure.byte(0x11) != 0
+
+
+def size(structure: Structure) -> int | None:
+    """Type 17: bytes; 0 for an empty slot."""
+    return _size(structure)
 
 
 def _cores(structure: Structure, short: int, wide: int) -> int | None:

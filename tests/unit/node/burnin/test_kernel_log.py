@@ -6,6 +6,7 @@ import pytest
 
 from alchemy_node.burnin import kernel_log, profile
 from alchemy_node.burnin.parts import Part, Parts
+from alchemy_node.inventory.memory_map import MemoryMap
 
 PARTS = Parts(
     {
@@ -108,6 +109,90 @@ def test_a_memory_error_where_several_dimms_are_blames_none_of_them() -> None:
     judged = kernel_log.judge("mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 5: 8c0000400000009f", two)
     assert judged is not None
     assert str(judged[0].part) == "a DIMM"
+
+
+# A physical address, where the kernel gives one: 16 GiB each of A1 and B1, 32 GiB of C1 and D1 together.
+
+GIB = 1 << 30
+FOUR = {
+    number: Part(f"DIMM {name}", f"S{number}", f"dimm-{number}") for number, name in enumerate(("A1", "B1", "C1", "D1"))
+}
+LOCATED = Parts(
+    {("dimm", part.name.removeprefix("DIMM ")): part for part in FOUR.values()},
+    MemoryMap(
+        (
+            ((0, 16 * GIB - 1), frozenset({0})),
+            ((16 * GIB, 32 * GIB - 1), frozenset({1})),
+            ((32 * GIB, 64 * GIB - 1), frozenset({2, 3})),
+        ),
+        interleaved=True,
+    ),
+    FOUR,
+)
+RECORD = (
+    "mce_record: CPU: 0, MCGc/s: f000c14/0, MC7: {status}, IPID: 0000000000000000, ADDR: {address}, MISC: {misc}, "
+    "SYND: 0000000000000000, RIP: 00:<0000000000000000>, TSC: 0, PPIN: 0, vendor: {vendor}, CPUID: 50657, time: 1, "
+    "socket: 0, APIC: 0, microcode: 2b000603"
+)
+B1 = "0000000400001040"
+PAIR = "one of 2 interleaved DIMMs (DIMM C1, serial S2 or DIMM D1, serial S3)"
+
+
+def record(status: str = "cc00004000010090", address: str = B1, misc: str = "8c", vendor: int = 0) -> str:
+    return RECORD.format(status=status, address=address, misc=misc.rjust(16, "0"), vendor=vendor)
+
+
+@pytest.mark.parametrize(
+    ("line", "part", "said"),
+    [
+        (record(), "DIMM B1, serial S1", "in bank 7 (status cc00004000010090) at physical address 0x400001040"),
+        (record(address="0000000900000000"), PAIR, "at physical address 0x900000000"),
+        # known to 64 GiB; no physical address; an address or its kind not valid; AMD's; beyond all memory
+        (record(misc="a4"), "a DIMM", ""),
+        (record(misc="4c"), "a DIMM", ""),
+        (record(misc="0c"), "a DIMM", ""),
+        (record(status="c800004000010090"), "a DIMM", ""),
+        (record(status="c400004000010090"), "a DIMM", ""),
+        (record(vendor=2), "a DIMM", ""),
+        (record(address="f000000000000000"), "a DIMM", ""),
+        # EDAC: its label where that is DMI's, else its address
+        (
+            "mc_event: 1 Corrected error: memory read error on CPU_SrcID#0_MC#0_Chan#0_DIMM#0 (mc:0 location:0:0:-1 "
+            "address:0x400001040 grain:32 syndrome:0x0)",
+            "DIMM B1, serial S1",
+            "memory error at physical address 0x400001040, EDAC's CPU_SrcID#0_MC#0_Chan#0_DIMM#0: replace DIMM B1",
+        ),
+        (
+            "mc_event: 1 Corrected error: memory read error on CPU0 A1 (mc:0 address:0x400001040 grain:32 s)",
+            "DIMM A1, serial S0",
+            "corrected memory error: replace DIMM A1",
+        ),
+        (
+            "mc_event: 1 Corrected error: memory read error on mc#0 (mc:0 location:0:0:-1 address:0x0 grain:32 s)",
+            "DIMM mc#0",
+            "",
+        ),
+        (
+            "EDAC MC0: 1 CE memory read error on CPU_SrcID#0_MC#0_Chan#0_DIMM#0 (channel:0 slot:0 page:0x400001 "
+            "offset:0x40 grain:32 syndrome:0x0)",
+            "DIMM B1, serial S1",
+            "at physical address 0x400001040",
+        ),
+        ("EDAC MC0: 1 UE memory error on mc#0 (channel:0 slot:0 page:0x0 offset:0x0 grain:32 s)", "DIMM mc#0", ""),
+        (
+            "Memory failure: 0x400001: recovery action for clean page: Recovered",
+            "DIMM B1, serial S1",
+            "replace DIMM B1",
+        ),
+        ("Memory failure: 0xfffffffffffff: recovery action for x: Failed", "None", "the kernel took away a page"),
+    ],
+)
+def test_a_physical_address_leads_to_the_dimm(line: str, part: str, said: str) -> None:
+    judged = kernel_log.judge(line, LOCATED)
+    assert judged is not None
+    assert str(judged[0].part) == part
+    assert said in judged[0].message
+    assert ("physical address" in judged[0].message) == ("physical address" in said)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmap import PAGESIZE
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from alchemy_node.burnin.parts import Part, Parts
 from alchemy_node.burnin.step import Setting
 from alchemy_node.burnin.steps import cpu, memory
 from alchemy_node.burnin.topology import Core, cpu_list
+from alchemy_node.inventory.memory_map import MemoryMap
 from alchemy_node.machine import Machine
 from alchemy_node.processes import Output
 from tests.unit.node.burnin.drive import drive, said
@@ -241,6 +243,66 @@ def test_too_little_memory_is_a_skip_with_its_reason(tmp_path: Path, size: int) 
 def test_who_is_blamed_for_memory(tmp_path: Path, dimms: list[str], blamed: str) -> None:
     parts = Parts({("dimm", name): Part(f"DIMM {name}") for name in dimms})
     assert str(memory.blame(Setting(Machine(tmp_path), parts, 1, 1), None)) == blamed
+
+
+# 16 GiB each of A1 and B1, 32 GiB of C1 and D1 together, then 2 GiB of each of six more.
+GIB = 1 << 30
+DIMMS = {number: Part(f"DIMM {number}", None, f"dimm-{number}") for number in range(10)}
+RANGES = (
+    ((0, 16 * GIB - 1), frozenset({0})),
+    ((16 * GIB, 32 * GIB - 1), frozenset({1})),
+    ((32 * GIB, 64 * GIB - 1), frozenset({2, 3})),
+    *(((62 * GIB + n * GIB * 2, 64 * GIB + n * GIB * 2 - 1), frozenset({n})) for n in range(4, 10)),
+)
+LOCATED = Parts({("dimm", str(n)): part for n, part in DIMMS.items()}, MemoryMap(RANGES, interleaved=True), DIMMS)
+PAIR = "one of 2 interleaved DIMMs (DIMM 2 or DIMM 3)"
+
+
+def miscompares(*addresses: int, off: int = 4) -> Output:
+    """What stressapptest prints: the physical address is of the first wrong byte of the word."""
+    lines = (
+        f"Hardware Error: miscompare on CPU 0(<-0) at 0x{0x7FA732D1F000 + address % PAGESIZE - off:x}"
+        f"(0x{address:x}:DIMM Unknown): read:0xffffffbaffffffff, reread:0xffffffbaffffffff expected:0xffffffffffffffff"
+        for address in addresses
+    )
+    return said("\n".join(lines) + "\nStatus: FAIL - test discovered HW problems\n", 1)
+
+
+A, B, C = 5 * GIB + 0x70C, 20 * GIB + 0x14, 40 * GIB + 0x1C
+
+
+@pytest.mark.parametrize(
+    ("output", "messages"),
+    [
+        (miscompares(A), {"DIMM 0": "replace DIMM 0: memory lost what was written at physical address 0x14000070c"}),
+        (miscompares(A + 8, A, A), {"DIMM 0": "... at physical address 0x14000070c and 1 more"}),
+        (miscompares(A, B), {"DIMM 0": "... at physical address 0x14000070c", "DIMM 1": "... at physical address 0x5"}),
+        (miscompares(C), {PAIR: f"replace {PAIR}: memory lost what was written at physical address 0xa0000001c"}),
+        # in a hole; what is no address of the word; a hidden page frame; on half of all DIMMs
+        (miscompares(A, 90 * GIB + 0x100), {"DIMM 0": "... at physical address 0x14000070c"}),
+        (miscompares(90 * GIB + 0x100), {"a DIMM": "replace a DIMM: memory lost what was written ("}),
+        (miscompares(A, off=8), {"a DIMM": ""}),
+        (miscompares(0x70C), {"a DIMM": ""}),
+        (miscompares(*(62 * GIB + n * GIB * 2 + 0x70C for n in range(4, 9))), {"a DIMM": ""}),
+        # as recorded where the kernel gives no page frames
+        (said(SAT_FAIL, 1), {"a DIMM": "replace a DIMM: memory lost what was written ("}),
+    ],
+)
+def test_the_address_of_an_error_leads_to_its_dimm(output: Output, messages: dict[str, str]) -> None:
+    findings = memory.judge_stressapptest("memory", Part("a DIMM"), output, LOCATED).findings
+    assert {str(finding.part) for finding in findings} == set(messages)
+    for finding in findings:
+        assert finding.kind.name == "FAIL"
+        assert finding.message.startswith(f"replace {finding.part}: memory lost what was written")
+        assert messages[str(finding.part)].removeprefix("... ") in finding.message
+
+
+def test_each_dimm_that_an_address_leads_to_is_named(tmp_path: Path) -> None:
+    setting = Setting(machine(tmp_path), LOCATED, 100, 512 * MIB)
+    [activity] = memory.plan(setting).activities
+    answers = iter([miscompares(A, B), said(MEMTESTER)])
+    outcome, _, _ = drive(activity(), lambda _: next(answers))
+    assert {str(finding.part) for finding in outcome.findings if finding.kind.name == "FAIL"} == {"DIMM 0", "DIMM 1"}
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,29 @@ def test_parts_of_recorded_machines(tmp_path: Path, name: str) -> None:
     assert all(part.name for part in machinery.hardware)
 
 
+def test_a_physical_address_leads_to_the_dimms_of_the_inventory(tmp_path: Path) -> None:
+    machine = recorded.named("quanta-t41s-2014", tmp_path)
+    (tmp_path / "root/proc").mkdir(exist_ok=True)
+    (tmp_path / "root/proc/iomem").write_text("00100000-3fffffffff : System RAM\n", encoding="ascii")
+    parts = hardware.completed(hardware.take(document.collect(machine)), machine).parts
+    names = [f"DIMM DIMM_{slot}" for slot in ("C0", "C1", "D0", "D1")]
+    assert [part.name for part in (parts.find("dimm", name.split()[1]) for name in names)] == names
+    located = str(parts.located(0x1000000000))
+    assert located.startswith("one of 4 DIMMs of one array (DIMM DIMM_C0, serial ")
+    assert all(name in located for name in names)
+    assert parts.located(0x4000000000) is None
+
+
+def test_dimms_of_the_same_locator_are_told_apart_by_their_bank() -> None:
+    dimms = [{"locator": "A1", "bank": bank, "size": 1 << 30, "serial": bank} for bank in ("P0", "P1")]
+    alchemy = {**DOCUMENT["alchemy"], "dimms": [*dimms, {"locator": "A2", "size": 0}]}
+    numbered = hardware.take({**DOCUMENT, "alchemy": alchemy}).parts.numbered
+    assert {number: str(part) for number, part in numbered.items()} == {
+        0: "DIMM A1, serial P0",
+        1: "DIMM A1 P1, serial P1",
+    }
+
+
 def test_a_dimm_is_found_by_the_label_of_edac() -> None:
     dimms = {("dimm", name): Part(f"DIMM {name}") for name in ("A1", "B1")}
     parts = replace(hardware.take(DOCUMENT).parts, known=dimms)

@@ -13,6 +13,7 @@ from alchemy_node.burnin.parts import Part, Parts
 from alchemy_node.burnin.sample import Key, Sample
 from alchemy_node.burnin.watch import Watch, belongs
 from alchemy_node.machine import Machine
+from tests.unit.node import files
 from tests.unit.node.burnin.test_plan import DOCUMENT
 
 CE = Key("dimm", "A1", "corrected")
@@ -96,7 +97,7 @@ def test_a_port_of_ata_leads_to_its_disk(tmp_path: Path) -> None:
     place.mkdir(parents=True)
     (tmp_path / "sys/block").mkdir()
     (tmp_path / "sys/block/sdc").symlink_to(os.path.relpath(place, tmp_path / "sys/block"))
-    machinery = hardware.with_ports(hardware.take(DOCUMENT), Machine(tmp_path))
+    machinery = hardware.completed(hardware.take(DOCUMENT), files.machine(tmp_path))
     [finding] = Watch(machinery.parts, profile.LIMITS).hear(["ata3: hard resetting link"])
     assert finding.part == machinery.parts.find("disk", "sdc")
     assert finding.part.id == "disk-sdc"

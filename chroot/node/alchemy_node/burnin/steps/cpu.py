@@ -91,10 +91,10 @@ def load(core: Core, part: Part, seconds: float, compare: bool) -> Activity[Outc
 
 
 def once(outcomes: Iterable[Outcome]) -> Outcome:
-    """Returns the findings of several runs on one part, each verdict once; PASS only where nothing else was found."""
+    """Returns the findings of several runs, each verdict on a part once; PASS only where nothing else was found."""
     whole = join(outcomes)
-    found = {(finding.kind, finding.verdict): finding for finding in reversed(whole.findings)}
-    worse = [finding for (kind, _), finding in found.items() if kind in (Kind.FAIL, Kind.ERROR)]
+    found = {(finding.kind, finding.verdict, finding.part): finding for finding in reversed(whole.findings)}
+    worse = [finding for finding in found.values() if finding.kind in (Kind.FAIL, Kind.ERROR)]
     kept = [finding for finding in found.values() if finding.kind is not Kind.PASS or not worse]
     return Outcome(tuple(kept), whole.measurements)
 

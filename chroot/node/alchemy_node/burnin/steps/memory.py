@@ -8,15 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from mmap import PAGESIZE
 
-from alchemy_node.burnin.activity import Activity, Kind, Measurement, Outcome, Program, one, trouble
-from alchemy_node.burnin.parts import Part, candidates
+from alchemy_node.burnin.activity import Activity, Kind, Measurement, Outcome, Program, join, one, trouble
+from alchemy_node.burnin.parts import Part, Parts, candidates
 from alchemy_node.burnin.step import Planned, Setting
 from alchemy_node.burnin.steps.cpu import GRACE, once
 from alchemy_node.burnin.topology import Node, cpu_list, nodes
 from alchemy_node.processes import Output
 
 MIB = 1 << 20
+
+# worker.cc of stressapptest: the virtual address of a word, the physical one of its first wrong byte, and a name
+_ADDRESSES = re.compile(r"miscompare on CPU .{1,64} at 0x([0-9a-f]{1,16})\(0x([0-9a-f]{1,16}):")
+_MOST_ADDRESSES = 1000
+_MOST_PLACES = 4
 
 # what a program takes beside the memory that it tests
 _OVERHEAD = 64 * MIB
@@ -49,7 +55,7 @@ def plan(setting: Setting) -> Planned:
         if size < _LEAST:
             return Planned(skip=f"too little memory is free ({share // MIB} MiB)")
         whole += size
-        activities.append(partial(test, node, size, count, blame(setting, node), setting.seconds))
+        activities.append(partial(test, node, size, count, blame(setting, node), setting.seconds, setting.parts))
     return Planned(tuple(activities), f"{whole // MIB} MiB of memory: writes patterns and reads them back")
 
 
@@ -62,12 +68,12 @@ def blame(setting: Setting, node: Node | None) -> Part:
     return Part(f"{where} ({candidates(dimms)})" if 0 < len(dimms) <= 4 else where)
 
 
-def test(node: Node | None, size: int, threads: int, part: Part, seconds: float) -> Activity[Outcome]:
-    """Tests `size` bytes for `seconds`."""
+def test(node: Node | None, size: int, threads: int, part: Part, seconds: float, parts: Parts) -> Activity[Outcome]:
+    """Tests `size` bytes for `seconds`; `part` is to blame for errors that `parts` do not locate."""
     name = "memory" if node is None else f"memory of NUMA node {node.number}"
     slow = max(1.0, seconds * _MEMTESTER_SHARE)
     output = yield stressapptest(size, threads, seconds - slow, node)
-    first = judge_stressapptest(name, part, output)
+    first = judge_stressapptest(name, part, output, parts)
     output = yield memtester(min(size, max(MIB, int(slow * _MEMTESTER_RATE))), slow, node)
     return once([first, judge_memtester(name, part, output)])
 
@@ -95,14 +101,20 @@ def memtester(size: int, seconds: float, node: Node | None = None) -> Program:
     )
 
 
-def judge_stressapptest(name: str, part: Part, output: Output) -> Outcome:
+def judge_stressapptest(name: str, part: Part, output: Output, parts: Parts | None = None) -> Outcome:
     """Returns what a run proves. What it saw of broken memory counts however it ended."""
     text = output.stdout + output.stderr
     seen = re.findall(r"^(?:Hardware Error|Report Error): (.{1,200})", text, re.MULTILINE)
     counted = re.search(r"with ([0-9]{1,9}) hardware incidents", text)
     if seen or "Status: FAIL - test discovered HW problems" in text or (counted and int(counted[1])):
         said = f' ("{seen[-1].strip()}")' if seen else ""
-        return one(Kind.FAIL, "memory-miscompare", f"replace {part}: {name} lost what was written{said}", part)
+        places = _places(text, parts or Parts())
+        if not places:
+            return one(Kind.FAIL, "memory-miscompare", f"replace {part}: {name} lost what was written{said}", part)
+        return join(
+            one(Kind.FAIL, "memory-miscompare", f"replace {where}: {name} lost what was written at {at}", where)
+            for where, at in places.items()
+        )
     if output.status != 0 or "Status: PASS" not in text or counted is None:
         return trouble(f"stressapptest on {name}", output, part)
     outcome = one(Kind.PASS, "memory-patterns", f"{name} kept every pattern", part)
@@ -110,6 +122,30 @@ def judge_stressapptest(name: str, part: Part, output: Output) -> Outcome:
     if copied is not None:
         outcome += Outcome((), (Measurement("memory copy", float(copied[1]), "MB/s", Part(name), group="node"),))
     return outcome
+
+
+def _places(text: str, parts: Parts) -> dict[Part, str]:
+    """Returns the DIMMs of the physical addresses that stressapptest prints, and the addresses; none for too many.
+
+    Errors on more DIMMs than a few are not the DIMMs'. memtester prints no physical address.
+    """
+    found: dict[Part, list[int]] = {}
+    for virtual, physical in _ADDRESSES.findall(text)[:_MOST_ADDRESSES]:
+        address = int(physical, 16)
+        # of the first wrong byte of eight; a kernel that hides the page frames gives something else
+        if address < PAGESIZE or (address - int(virtual, 16)) % PAGESIZE >= 8:
+            continue
+        where = parts.located(address)
+        if where is not None:
+            found.setdefault(where, []).append(address)
+    if len(found) > _MOST_PLACES:
+        return {}
+    return {where: _addresses(sorted(set(found[where]))) for where in found}
+
+
+def _addresses(addresses: list[int]) -> str:
+    more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
+    return f"physical address {addresses[0]:#x}{more}"
 
 
 def judge_memtester(name: str, part: Part, output: Output) -> Outcome:
