@@ -212,7 +212,7 @@ def _complete(context: Context, root: Path, earlier: Mapping[str, Any] | None) -
     `earlier` is that of the system which was extended.
     """
     chroot = folder(context)
-    libraries = runtime.add(root, chroot) if earlier is None else earlier["compiler_libraries"]
+    libraries = _add_libraries(context, root) if earlier is None else earlier["compiler_libraries"]
     gone = [script.as_json() for script in scripts.leave_out(root)]
     left_out = sorted([*gone, *(earlier["left_out"] if earlier else [])], key=lambda script: script["path"])
     if left_out:
@@ -223,6 +223,20 @@ def _complete(context: Context, root: Path, earlier: Mapping[str, Any] | None) -
         )
     used = profile.current(chroot) if earlier is None else earlier["profile"]
     return {"profile": used, "compiler_libraries": libraries, "left_out": left_out}
+
+
+def _add_libraries(context: Context, root: Path) -> list[str]:
+    """Gives the root tree the libraries of the compiler that it lacks; returns their names.
+
+    The loader's cache lists them, as it does where packages are added to such a tree: emerge makes it anew there.
+    """
+    chroot = folder(context)
+    libraries = runtime.add(root, chroot)
+    if libraries:
+        inside = Chroot(chroot, binds={"/mnt/image": root})
+        listing = inside.argv(["ldconfig", "-X", "-r", "/mnt/image"])
+        context.runner.run(listing, log=context.logfile(NAME), what="listing the libraries of the compiler")
+    return libraries
 
 
 def _set_firmware_aside(image: Rooted, output: Path) -> None:

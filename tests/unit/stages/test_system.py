@@ -69,6 +69,20 @@ def test_packages_are_built_first_and_then_installed_from_the_cache(
     assert all({"--root=/image", "--usepkgonly", "--binpkg-respect-use=y"} < set(words) for words in installing)
 
 
+@pytest.mark.parametrize("libraries", [[], ["libstdc++.so.6"]])
+def test_the_loader_s_cache_lists_the_libraries_of_the_compiler(
+    context: Context, base: Stage, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch, libraries: list[str]
+) -> None:
+    monkeypatch.setattr("alchemy.portage.runtime.add", lambda *_: libraries)
+    stage = system.stage(context, {}, {"stage3": base, "tools": no_tools(context)})
+    stage.make()
+    listing = [number for number, call in enumerate(runner.calls) if "ldconfig" in call.argv]
+    assert len(listing) == len(libraries)
+    installing = [number for number, call in enumerate(runner.calls) if "--root=/image" in call.argv]
+    assert all(number > max(installing) for number in listing)
+    assert json.loads((stage.output / outputs.ABOUT).read_text())["compiler_libraries"] == libraries
+
+
 def test_no_chroot_has_the_network(context: Context, base: Stage, runner: FakeRunner) -> None:
     system.stage(context, {}, {"stage3": base, "tools": no_tools(context)}).make()
     chroots = [call.argv for call in runner.calls if call.argv[0] == "bwrap"]
