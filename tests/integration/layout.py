@@ -8,6 +8,7 @@ import io
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import zstandard
@@ -20,6 +21,14 @@ from tests.lib.gits import Repository
 from tests.lib.keys import Key
 
 PROFILE = "default/linux/amd64/23.0"
+
+_MAKE_PROFILE = "etc/portage/make.profile"
+
+# how Funtoo's stage3s name theirs: several, and those of kits are beside them
+FUNTOO = (
+    "funtoo/1.0/linux-gnu/arch/x86-64bit", "funtoo/1.0/linux-gnu/build/current", "funtoo/1.0/linux-gnu/flavor/minimal",
+    "funtoo/kits/gold-kit/curated",
+)  # fmt: skip
 
 _REPOS_CONF = """\
 [DEFAULT]
@@ -46,6 +55,10 @@ gpg --homedir $home --batch --check-trustdb
 chmod -R a+rX $home
 """
 
+# what is where in a stage3 of Funtoo: its repositories and their kits come with meta-repo, in git
+_FUNTOO_LINKS = {"./etc/portage/repos.conf": "/var/git/meta-repo/repos.conf"}
+_EGO = "[global]\nrelease = 1.4-release\nsync_base_url = https://github.com/funtoo/{repo}\n"
+
 # the fastest way
 _COMPRESS = {".xz": ["xz", "-0", "-T0"], ".zst": ["zstd", "--quiet", "-1", "-T0"]}
 
@@ -56,12 +69,34 @@ def stage3(source: Path, target: Path, name: str, key: Key) -> None:
     As in Gentoo's it is configured for a repository that is not there yet, and trusts its key. The suffix of `target`
     says how it is compressed.
     """
+    profile = f"../../var/db/repos/{name}/profiles/{PROFILE}"
+    _repack(source, target, _configured(name, key), {f"./{_MAKE_PROFILE}": profile})
+
+
+def funtoos_stage3(source: Path, target: Path, name: str, key: Key, parents: Sequence[str]) -> None:
+    """Makes a Funtoo stage3 out of the embedded one: its make.profile is a folder that lists several profiles, and its
+    repositories are described in a meta-repo that is not there yet."""
     changed = {
+        **_configured(name, key),
+        f"./{_MAKE_PROFILE}/parent": "".join(f"{parent}\n" for parent in parents).encode(),
+        "./etc/ego.conf": _EGO.encode(),
+    }
+    _repack(source, target, changed, _FUNTOO_LINKS, without=f"./{_MAKE_PROFILE}")
+
+
+def _configured(name: str, key: Key) -> dict[str, bytes]:
+    return {
         "./usr/share/portage/config/repos.conf": _REPOS_CONF.format(name=name).encode(),
         "./usr/share/openpgp-keys/gentoo-release.asc": key.public.read_bytes(),
         "./usr/bin/getuto": _GETUTO.format(fingerprint=key.fingerprint).encode(),
     }
-    profile = f"../../var/db/repos/{name}/profiles/{PROFILE}"
+
+
+def _repack(
+    source: Path, target: Path, changed: Mapping[str, bytes], links: Mapping[str, str], without: str = ""
+) -> None:
+    """Packs a tarball anew, with other files and links."""
+    replaced = {*changed, *links, without}
     with target.open("wb") as output:
         compress = subprocess.Popen(_COMPRESS[target.suffix], stdin=subprocess.PIPE, stdout=output)
         assert compress.stdin is not None
@@ -71,10 +106,12 @@ def stage3(source: Path, target: Path, name: str, key: Key) -> None:
             tarfile.open(fileobj=compress.stdin, mode="w|") as new,
         ):
             for member in old:
-                if member.name == "./etc/portage/make.profile":
-                    member.linkname = profile
-                if member.name not in changed:
+                if member.name not in replaced:
                     new.addfile(member, old.extractfile(member) if member.isreg() else None)
+            for path, link in links.items():
+                member = tarfile.TarInfo(path)
+                member.type, member.linkname = tarfile.SYMTYPE, link
+                new.addfile(member)
             for path, text in changed.items():
                 member = tarfile.TarInfo(path)
                 member.size, member.mode = len(text), 0o755 if path.startswith("./usr/bin/") else 0o644
@@ -101,6 +138,24 @@ src_install() {{
 }}
 """
 
+# a package of a kit, which shows that the profile of the kit is in use
+KITS = "app-misc/kits"
+KITS_FILE = "usr/share/kits"
+_KITS = """\
+EAPI=8
+DESCRIPTION="A file"
+HOMEPAGE="https://example.org"
+LICENSE="MIT"
+SLOT="0"
+KEYWORDS="amd64"
+S="${WORKDIR}"
+
+src_install() {
+	insinto /usr/share
+	newins - kits <<<"${METAL_OF_KIT}"
+}
+"""
+
 
 def tree(folder: Path, name: str, key: Key | None = None) -> Repository:
     """A repository of the ebuilds of overlays/embedded, called `name`, in the new folder `folder`."""
@@ -116,6 +171,20 @@ def tree(folder: Path, name: str, key: Key | None = None) -> Repository:
     ebuild.write_text(_SCRIPTS, encoding="utf-8")
     made.commit("profiles/repo_name", f"{name}\n")
     return made
+
+
+def kits(folder: Path) -> tuple[Repository, Repository]:
+    """The main kit of Funtoo with its profiles, and another with the package KITS, in the new folder `folder`."""
+    core, gold = tree(folder / "core-kit", "core-kit"), gits.make(folder / "gold-kit")
+    for path in FUNTOO:
+        core.commit(f"profiles/{path}/eapi", "8\n")
+    arch, _, _, kit = FUNTOO
+    core.commit(f"profiles/{arch}/parent", f"{'../' * len(arch.split('/'))}{PROFILE}\n")
+    core.commit(f"profiles/{kit}/make.defaults", 'METAL_OF_KIT="gold"\n')
+    gold.commit("profiles/repo_name", "gold-kit\n")
+    gold.commit("metadata/layout.conf", "masters = core-kit\nthin-manifests = true\nprofile-formats = portage-2\n")
+    gold.commit(f"{KITS}/{KITS.rpartition('/')[2]}-1.ebuild", _KITS)
+    return core, gold
 
 
 def serve(tree: Repository, target: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from alchemy.context import Context
 from alchemy.host import files
-from alchemy.stages import plan, stage3
+from alchemy.stages import outputs, plan, stage3
 from tests.integration import layout
 from tests.lib import tables
 from tests.lib.clones import Clone, kernel_source, small_clone
@@ -125,8 +125,14 @@ def manifest(clone: Clone) -> dict[str, Any]:
 
 def packages(clone: Clone) -> dict[str, str]:
     """The repository of each package of the image that was built last."""
-    newest = max(clone.cache.glob("stages/system-*/packages.json"), key=lambda path: path.stat().st_mtime)
-    return {f"{p['category']}/{p['name']}": p["repository"] for p in json.loads(newest.read_text())}
+    listed = json.loads((newest(clone) / outputs.PACKAGES).read_text())
+    return {f"{p['category']}/{p['name']}": p["repository"] for p in listed}
+
+
+def newest(clone: Clone) -> Path:
+    """The output of the system stage that was made last."""
+    found = clone.cache.glob(f"stages/system-*/{outputs.PACKAGES}")
+    return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
 @contextmanager
@@ -174,21 +180,26 @@ def test_the_tree_may_be_a_daily_snapshot(site: Site) -> None:
 
 
 @pytest.mark.exhaustive
-def test_a_stage3_of_funtoo_has_its_tree_in_git(base: Path, site: Site, tmp_path: Path) -> None:
+def test_a_stage3_of_funtoo_has_its_kits_in_git_and_several_profiles(base: Path, site: Site, tmp_path: Path) -> None:
     tarball = site.server.folder / "stage3-funtoo.tar.zst"
-    layout.stage3(base, tarball, "core-kit", site.secrets["ours"])
-    tree = layout.tree(tmp_path / "core-kit", "core-kit")
-    layout.serve(tree, site.server.folder / "git/core-kit.git")
-    clone = small_clone(tmp_path / "clone", shared=SHARED)
+    profiles = [f"core-kit:{path}" for path in layout.FUNTOO]
+    layout.funtoos_stage3(base, tarball, "core-kit", site.secrets["ours"], profiles)
+    for kit in layout.kits(tmp_path):
+        layout.serve(kit, site.server.folder / f"git/{kit.folder.name}.git")
+    clone = small_clone(tmp_path / "clone", ("sys-apps/baselayout", layout.KITS), SHARED)
     clone.configure(
         {
             "stage3_url": f"{site.server.url}/{tarball.name}",
             "stage3_sha256": files.sha256(tarball),
             "sync": {"method": "git", "url": f"{site.server.url}/git/core-kit.git", "verify": False},
+            "overlays": [f"{site.server.url}/git/gold-kit.git"],
         }
     )
     clone.build("build.system")
-    assert packages(clone) == {"sys-apps/baselayout": "core-kit", "sys-apps/busybox": "core-kit"}
+    output = newest(clone)
+    assert packages(clone) == {"sys-apps/baselayout": "core-kit", layout.KITS: "gold-kit"}
+    assert json.loads((output / outputs.ABOUT).read_text())["profile"] == profiles
+    assert (output / outputs.ROOT / layout.KITS_FILE).read_text() == "gold\n"
 
 
 def unsigned(site: Site) -> None:
