@@ -122,8 +122,12 @@ class BurnIn:
 
     def status(self) -> int:
         """Waits until it has ended, and returns its exit status."""
-        guest.wait_for(lambda: self._state()[1] != "", "end of the burn-in")
+        guest.wait_for(self.ended, "end of the burn-in")
         return int(self._state()[1])
+
+    def ended(self) -> bool:
+        """Tells whether it has ended."""
+        return self._state()[1] != ""
 
     def record(self) -> str:
         """Returns the lines of the newest record."""

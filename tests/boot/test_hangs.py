@@ -1,9 +1,12 @@
-"""A link with too few lanes, and a BMC that hangs, while the burn-in runs."""
+"""A link with too few lanes, a BMC that hangs, and a program that takes all memory, while the burn-in runs."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,11 @@ echo 4 >/tmp/lanes
 sudo -n mount --bind /tmp/lanes "$device/max_link_width"
 echo "$device"
 """
+
+# takes memory until the kernel kills it
+HOG = "a = []\nwhile True: a.append(bytes(range(256)) * 4096)"
+# within this time a machine answers whose memory is full: without KVM a login alone takes some of it
+ANSWER_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -76,3 +84,35 @@ def test_a_bmc_that_hangs_during_the_run_fails_it(machine: Machine) -> None:
     failed = faults.diagnoses(run.lines())
     assert set(failed) == {"bmc-silent"}
     assert failed["bmc-silent"].startswith("reset BMC")
+
+
+def test_a_program_that_takes_all_memory_is_an_error_and_holds_up_nobody(
+    image: Context, key: Path, console_log: Path, web: Path
+) -> None:
+    with (
+        guest.serve_folder(web) as url,
+        guest.boot(image, console_log, key, f"ssh_keys_url={url}/keys", memory=faults.MEMORY) as node,
+    ):
+        node.expect(guest.HAND_OVER)
+        node.wait_for_ssh()
+        assert node.ssh("cat /sys/kernel/mm/lru_gen/enabled /sys/kernel/mm/lru_gen/min_ttl_ms").split()[1] == "1000"
+        run = BurnIn(node, "--only memory --time 60s")
+        run.wait_for("step memory: RUNNING")
+        node.ssh(f"setsid python3 -c '{HOG}' >/dev/null 2>&1 </dev/null &")
+        waits = [answer(node)]
+        while not run.ended():
+            waits.append(answer(node))
+        assert run.status() == 3
+        lines = run.lines()
+        assert node.ssh("cat /run/alchemy/verdict").strip() == "ERROR"
+    assert faults.diagnoses(lines) == {}
+    assert "out-of-memory " in faults.messages(lines)
+    assert max(waits) < ANSWER_SECONDS, waits
+
+
+def answer(node: Guest) -> float:
+    """Returns the seconds that a login takes."""
+    started = time.monotonic()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        assert node.ssh("echo here", 5 * ANSWER_SECONDS) == "here\n"
+    return time.monotonic() - started
