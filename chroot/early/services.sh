@@ -3,41 +3,60 @@
 # shellcheck shell=sh
 
 host_key=/etc/ssh/ssh_host_ed25519_key
+dropbear_key=/etc/dropbear/host_key
 
 # make_host_key: the key by which this node is known over SSH, in the preliminary environment and in the real system. It
 # is made anew at each boot, in RAM; its fingerprint is on the consoles, above each login and in
 # /run/alchemy/host_key_fingerprint, so that a client's first connection can be verified.
 make_host_key() {
-	rm -f "$ROOT/new$host_key"
+	key=$ROOT/new$host_key
 	made=$ROOT/run/alchemy/host_key.log
-	if ! chroot "$ROOT/new" ssh-keygen -t ed25519 -N '' -C '' -f "$host_key" >"$made" 2>&1; then
+	rm -f "$key" "$ROOT/new$dropbear_key"
+	mkdir -p "$ROOT/new${dropbear_key%/*}"
+	# ssh-keygen would have a slow machine unpack OpenSSL for most of a second
+	if ! chroot "$ROOT/new" dropbearkey -t ed25519 -f "$dropbear_key" >"$made" 2>&1; then
 		say "ssh: there is no host key: $(tail -n 1 "$made")"
 		return 1
 	fi
-	# it prints the fingerprint itself: to start it again for that would take time at each boot
-	fingerprint=$(sed -n 's/^\(SHA256:[^ ]*\).*/\1/p' "$made")
+	(
+		umask 077
+		openssh_key "$ROOT/new$dropbear_key" >"$key"
+	)
+	sed -n 's/^\(ssh-ed25519 [^ ]*\).*/\1/p' "$made" >"$key.pub"
+	fingerprint=$(sed -n 's/^Fingerprint: \(SHA256:[^ ]*\).*/\1/p' "$made")
 	printf '%s\n' "$fingerprint" >"$ROOT/run/alchemy/host_key_fingerprint"
 	printf 'SSH host key (ED25519) %s\n\n' "$fingerprint" >>"$ROOT/new/etc/issue"
 	say "ssh: the host key (ED25519) is $fingerprint"
 }
 
-# dropbear_key: prints an unencrypted ED25519 key of OpenSSH (PROTOCOL.key of its source, where all fields have a fixed
-# length for such a key) in Dropbear's format: the key's type and 64 bytes, both with their lengths
-dropbear_key() {
-	sed '/^-/d' "$1" | base64 -d >"$1.raw"
-	tail -c +107 "$1.raw" | head -c 15
-	tail -c +158 "$1.raw" | head -c 68
-	rm "$1.raw"
+# openssh_key FILE: prints an ED25519 key of Dropbear's (its type, and the 64 bytes of the private and the public key, both
+# with their lengths) in OpenSSH's format, unencrypted and without a comment (PROTOCOL.key of its source). All fields of
+# such a key have a fixed length.
+openssh_key() {
+	printf '%s\n' '-----BEGIN OPENSSH PRIVATE KEY-----'
+	{
+		# cipher, key derivation, its options, the number of keys
+		printf 'openssh-key-v1\0\0\0\0\4none\0\0\0\4none\0\0\0\0\0\0\0\1'
+		printf '\0\0\0\63'
+		ed25519_public_key "$1"
+		# of the private part: two numbers whose equality proves a passphrase; the comment, and the padding
+		printf '\0\0\0\210\0\0\0\0\0\0\0\0'
+		ed25519_public_key "$1"
+		tail -c 68 "$1"
+		printf '\0\0\0\0\1\2\3\4\5'
+	} | base64
+	printf '%s\n' '-----END OPENSSH PRIVATE KEY-----'
+}
+
+ed25519_public_key() {
+	head -c 15 "$1"
+	printf '\0\0\0\40'
+	tail -c 32 "$1"
 }
 
 # start_ssh: dropbear, for the admin user's keys
 start_ssh() {
-	mkdir -p "$ROOT/new/etc/dropbear"
-	(
-		umask 077
-		dropbear_key "$ROOT/new$host_key" >"$ROOT/new/etc/dropbear/host_key"
-	)
-	chroot "$ROOT/new" dropbear -r /etc/dropbear/host_key -s -g -j -k -P /run/alchemy/dropbear.pid \
+	chroot "$ROOT/new" dropbear -r "$dropbear_key" -s -g -j -k -P /run/alchemy/dropbear.pid \
 		2>"$ROOT/run/alchemy/dropbear.log" || {
 		say "ssh: dropbear does not start: $(tail -n 1 "$ROOT/run/alchemy/dropbear.log")"
 		return 1

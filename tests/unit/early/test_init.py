@@ -296,44 +296,58 @@ def test_time_servers_are_asked_once_and_only_when_the_clock_was_wrong(node: Nod
 
 @pytest.fixture
 def keyed(node: Node) -> Node:
-    """A node whose system is this machine's, as far as ssh-keygen is concerned."""
+    """A node whose dropbearkey makes the key `openssh` of its root."""
     (node.root / "new/etc/ssh").mkdir()
     node.write("new/etc/issue", "Alchemy Linux\n")
+    path = node.root / "openssh"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
+    whole = openssh_fields(path)
+    # the type, and the 64 bytes of both keys: what Dropbear's file consists of
+    (node.root / "dropbear").write_bytes(whole[106:121] + whole[157:225])
+    listing = subprocess.run(["ssh-keygen", "-l", "-f", path], capture_output=True, check=True).stdout.decode()
+    public = path.with_suffix(".pub").read_text().strip()
+    said = ["Public key portion is:", f"{public} root@node", f"Fingerprint: {listing.split()[1]}"]
+    node.write("dropbearkey.out", "".join(f"{line}\n" for line in said))
     return node
 
 
-KEYGEN = """
+def openssh_fields(path: Path) -> bytes:
+    return base64.b64decode("".join(path.read_text().splitlines()[1:-1]))
+
+
+DROPBEARKEY = """
 chroot() {
-    shift
-    last=$1; for word; do case $word in /etc/*) last=$ROOT/new$word ;; esac; done
-    set -- "$@" -f "$last"
-    command "$@"
+    [ "$*" = "$ROOT/new dropbearkey -t ed25519 -f /etc/dropbear/host_key" ] || return 9
+    echo 'Generating 256 bit ed25519 key, this may take a while...' >&2
+    cp "$ROOT/dropbear" "$ROOT/new$6"
+    cat "$ROOT/dropbearkey.out"
 }
 """
 
 
 def test_the_host_key_is_one_for_both_servers_and_its_fingerprint_is_everywhere(keyed: Node) -> None:
-    keyed.run(f"{KEYGEN} make_host_key")
+    keyed.run(f"{DROPBEARKEY} make_host_key")
+    made = keyed.root / "new/etc/ssh/ssh_host_ed25519_key"
     fingerprint = keyed.read("run/alchemy/host_key_fingerprint").strip()
     assert re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", fingerprint)
     assert keyed.said == [f"ssh: the host key (ED25519) is {fingerprint}"]
     assert keyed.read("new/etc/issue") == f"Alchemy Linux\nSSH host key (ED25519) {fingerprint}\n\n"
-    listing = subprocess.run(
-        ["ssh-keygen", "-l", "-f", keyed.root / "new/etc/ssh/ssh_host_ed25519_key"], capture_output=True, check=True
+    for path in (made, made.with_suffix(".pub")):
+        listing = subprocess.run(["ssh-keygen", "-l", "-f", path], capture_output=True, check=True)
+        assert fingerprint in listing.stdout.decode()
+
+
+def test_openssh_is_given_the_same_key(keyed: Node) -> None:
+    keyed.run(f"{DROPBEARKEY} make_host_key")
+    made = keyed.root / "new/etc/ssh/ssh_host_ed25519_key"
+    assert made.stat().st_mode & 0o777 == 0o600
+    ours, theirs = openssh_fields(made), openssh_fields(keyed.root / "openssh")
+    # all but the two numbers that prove a passphrase
+    assert (ours[:98], ours[106:]) == (theirs[:98], theirs[106:])
+    assert ours[98:102] == ours[102:106]
+    subprocess.run(
+        ["ssh-keygen", "-q", "-Y", "sign", "-f", made, "-n", "file"], input=b"text", check=True, capture_output=True
     )
-    assert fingerprint in listing.stdout.decode()
-
-
-def test_dropbear_is_given_the_same_key(keyed: Node) -> None:
-    path = keyed.root / "new/etc/ssh/key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a comment", "-f", path], check=True)
-    keyed.run('dropbear_key "$ROOT/new/etc/ssh/key" >"$ROOT/dropbear"')
-    key = (keyed.root / "dropbear").read_bytes()
-    # the type and 64 bytes, each with its length; the last 32 are the public key
-    assert key.startswith(b"\0\0\0\x0bssh-ed25519\0\0\0\x40")
-    assert len(key) == 15 + 68
-    assert base64.b64decode(path.with_suffix(".pub").read_text().split()[1])[-32:] == key[-32:]
-    assert sorted(file.name for file in path.parent.iterdir()) == ["key", "key.pub"]
 
 
 def test_a_host_key_that_cannot_be_made_is_said(keyed: Node) -> None:
