@@ -79,11 +79,14 @@ def test(node: Node | None, size: int, threads: int, part: Part, seconds: float,
 
 
 def stressapptest(size: int, threads: int, seconds: float, node: Node | None = None, force: bool = False) -> Program:
-    """Returns the program; `force` has it inject an error, which it has to find."""
+    """Returns the program; `force` has it inject errors, which it has to find.
+
+    It puts an error into one of 50,000 pages that it copies, 1 MiB each: in small ones a slow machine gets there, too.
+    """
     whole = max(1, round(seconds))
     argv = ("stressapptest", "-s", str(whole), "-M", str(size // MIB), "-m", str(threads), "-W", "-v", "8")
     return Program(
-        (*argv, "--force_errors") if force else argv,
+        (*argv, "-p", "4096", "--force_errors") if force else argv,
         whole * 1.2 + GRACE,
         memory=size + _OVERHEAD + threads * _A_THREAD,
         cpus=node.cpus if node and node.cpus else None,
@@ -104,7 +107,8 @@ def memtester(size: int, seconds: float, node: Node | None = None) -> Program:
 def judge_stressapptest(name: str, part: Part, output: Output, parts: Parts | None = None) -> Outcome:
     """Returns what a run proves. What it saw of broken memory counts however it ended."""
     text = output.stdout + output.stderr
-    seen = re.findall(r"^(?:Hardware Error|Report Error): (.{1,200})", text, re.MULTILINE)
+    # 1.0.7 and later put the time before each line
+    seen = re.findall(r"^(?:[0-9/]{1,10}-\S{1,20} )?(?:Hardware Error|Report Error): (.{1,200})", text, re.MULTILINE)
     counted = re.search(r"with ([0-9]{1,9}) hardware incidents", text)
     if seen or "Status: FAIL - test discovered HW problems" in text or (counted and int(counted[1])):
         said = f' ("{seen[-1].strip()}")' if seen else ""
