@@ -14,7 +14,10 @@ from pathlib import Path
 import zstandard
 
 from alchemy.context import Context
+from alchemy.host import files
 from alchemy.host.chroot import Chroot
+from alchemy.portage import buildroot, repositories
+from alchemy.stages import plan
 from tests import repository
 from tests.lib import gits
 from tests.lib.gits import Repository
@@ -55,12 +58,40 @@ gpg --homedir $home --batch --check-trustdb
 chmod -R a+rX $home
 """
 
+# what Portage and a build leave in a root, and no stage3 has
+_LEFT = ("mnt", "var/cache/binpkgs", "var/cache/edb", "var/db/repos", "var/log", "var/tmp")
+
+# where a Gentoo stage3 has the libraries of its compiler
+_COMPILER = "usr/lib/gcc/x86_64-pc-linux-gnu/14"
+
 # what is where in a stage3 of Funtoo: its repositories and their kits come with meta-repo, in git
 _FUNTOO_LINKS = {"./etc/portage/repos.conf": "/var/git/meta-repo/repos.conf"}
 _EGO = "[global]\nrelease = 1.4-release\nsync_base_url = https://github.com/funtoo/{repo}\n"
 
 # the fastest way
 _COMPRESS = {".xz": ["xz", "-0", "-T0"], ".zst": ["zstd", "--quiet", "-1", "-T0"]}
+
+
+def furnished(context: Context, atoms: Sequence[str], folder: Path) -> Path:
+    """Returns the tarball of a stage3 with packages in its database, as Gentoo's have hundreds: an image gets them from
+    there, and they are not compiled again. It is the embedded one, with packages of the cache that tests share."""
+    base = plan.create(context, plan.recall(context))["stage3"]
+    plan.realize(context, [base])
+    root, tarball = folder / "furnished", folder / "furnished.tar.zst"
+    available, sets = repositories.collect(context, {}), {"packages/packages.core": list(atoms)}
+    inside, kept = buildroot.prepare(context, base.output, root, available, sets, "furnished")
+    buildroot.build(context, inside, kept, sets, "furnished")
+    for path in (root / "etc/portage").iterdir():
+        if path.name != "make.profile":
+            files.remove(path)
+    (root / _COMPILER).mkdir(parents=True)
+    for name in ("libgcc_s.so.1", "libstdc++.so.6"):
+        shutil.copy(root / "usr/lib64" / name, root / _COMPILER)
+    leave_out = [f"--exclude=./{path}/*" for path in _LEFT]
+    pack: list[str | Path] = ["--use-compress-program=zstd --quiet -1 -T0", "--file", tarball, "--directory", root, "."]
+    context.runner.run(["tar", "--create", *leave_out, *pack], log=context.logfile("furnished"), what="packing")
+    files.remove(root)
+    return tarball
 
 
 def stage3(source: Path, target: Path, name: str, key: Key) -> None:

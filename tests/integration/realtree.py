@@ -1,6 +1,6 @@
 """Two repositories with what Gentoo's packages have: a main one in Gentoo's layout, and an overlay `vendor` beside it.
 
-The packages install text files, so that an image of them is built in a minute.
+Nearly all packages install text files, so that an image of them is built in a minute.
 """
 
 from __future__ import annotations
@@ -18,6 +18,19 @@ PROFILES = [f"gentoo:{PROFILE}", "vendor:node"]
 
 # what pkg_postinst says, and what the news item says
 MESSAGE = "gold melts at 1064 degrees"
+
+# what the program PROGRAM prints
+PROGRAM = "furnace"
+PRINTED = "gold melts at 1337 K"
+
+# an atom of the packages that show something, which is added to an image
+ADDED = "app-misc/ore"
+
+# what boots and logs in: a stage3 of Gentoo's has these packages, and many more
+STAGE3 = (
+    "sys-apps/baselayout", "sys-libs/glibc", "sys-apps/openrc", "sys-apps/busybox", "sys-apps/util-linux",
+    "app-shells/bash", "app-admin/sudo", "net-misc/openssh", "sys-libs/zlib",
+)  # fmt: skip
 
 # the value of xattr(7) security.capability: version 2, effective, CAP_NET_RAW
 _NET_RAW = "0100000200200000000000000000000000000000"
@@ -65,6 +78,72 @@ _PATCH = """\
 +gold
 """
 
+# a program of C++ needs the compiler's own libraries, and no package says so
+_PROGRAM = f"""\
+src_compile() {{
+	"${{CHOST}}-g++" ${{CXXFLAGS}} ${{LDFLAGS}} -x c++ - -o {PROGRAM} <<-EOF || die
+		#include <iostream>
+		int main() {{ std::cout << "gold melts at " << 1064 + 273 << " K" << std::endl; }}
+	EOF
+}}
+
+src_install() {{
+	dobin {PROGRAM}
+}}
+"""
+
+# A library and one that needs it, for both ABIs. They need no C library: that of 32 bits is not in the stage3.
+_TWOFOLD = """\
+_library() {
+	"${CHOST}-gcc" -m$1 -shared -fPIC -nostdlib ${LDFLAGS} -Wl,-soname,$2 -x c - ${@:3} -o $1/$2 || die
+}
+
+src_compile() {
+	local bits
+	mkdir 32 64 || die
+	for bits in $(usev abi_x86_32 32) 64; do
+		_library ${bits} libgold.so.1 <<<'int gold(void) { return 1; }'
+		_library ${bits} liballoy.so.1 -L${bits} -l:libgold.so.1 \
+			<<<'int gold(void); int alloy(void) { return 1 + gold(); }'
+	done
+}
+
+src_install() {
+	dolib.so 64/*
+	use abi_x86_32 && ABI=x86 dolib.so 32/*
+}
+"""
+
+# The embedded tree's Python is in no stage3 that its package is installed in: there it leaves that of the stage3 alone.
+# This one is that of the stage3, with the extension modules that need no library of their own.
+_PYTHON = """\
+_LIBRARY=/usr/lib/python3.13
+_EXTENSIONS=( _hashlib _queue _ssl mmap resource termios )
+
+src_install() {
+	dobin /usr/bin/python3.13
+	dosym python3.13 /usr/bin/python3
+	newlib.so "$(realpath /usr/lib64/libexpat.so.1)" libexpat.so.1
+	insinto ${_LIBRARY%/*}
+	doins -r ${_LIBRARY}
+	cd "${ED}${_LIBRARY}" || die
+	# what develops and displays programs, what needs more libraries, and bytecode of files of another time
+	rm -rf lib-dynload LICENSE.txt sitecustomize.py asyncio ctypes curses dbm pydoc_data sqlite3 test unittest venv \
+		wsgiref xmlrpc || die
+	find . -name __pycache__ -prune -exec rm -r {} + || die
+	insinto ${_LIBRARY}/lib-dynload
+	local extension
+	for extension in "${_EXTENSIONS[@]}"; do
+		doins ${_LIBRARY}/lib-dynload/${extension}.*
+	done
+	python3.13 -I -m compileall -q -s "${D}" -p / --invalidation-mode unchecked-hash "${ED}${_LIBRARY}" || die
+}
+
+pkg_preinst() {
+	[[ -n ${ROOT} ]] || rm -r "${ED}"/usr || die
+}
+"""
+
 # packages that build, by name and version: each shows something of real trees
 GOOD: Mapping[str, str] = {
     "targets-1": ebuild(
@@ -97,10 +176,22 @@ GOOD: Mapping[str, str] = {
     "profiled-1": ebuild(installs("/usr/share/real/profiled", "${VENDOR_METAL}")),
     "restricted-1": ebuild(installs("/usr/share/real/restricted"), RESTRICT="mirror bindist strip test"),
     "temporary-1": ebuild(installs("/usr/lib/tmpfiles.d/temporary.conf", "d /run/gold 0755 root root -")),
+    "tuned-1": ebuild(installs("/usr/share/real/tuned", "$(usev gold)"), IUSE="gold"),
+    "asked-9999": ebuild(installs("/usr/share/real/asked"), KEYWORDS="", PROPERTIES="live"),
+    "agreed-1": ebuild(installs("/usr/share/real/agreed"), LICENSE="vendor-terms"),
+    "twofold-1": ebuild(_TWOFOLD, IUSE="abi_x86_32 abi_x86_64"),
+    "furnace-1": ebuild(_PROGRAM),
     "talker-1": ebuild(installs("/usr/share/real/talker") + f'pkg_postinst() {{\n\tewarn "{MESSAGE}"\n}}\n'),
 }  # fmt: skip
 
-ACCOUNTS: Mapping[str, str] = {
+MORE: Mapping[str, str] = {"ore-1": ebuild(installs("/usr/share/real/ore"))}
+
+# packages of other categories
+OTHERS: Mapping[str, str] = {
+    "dev-lang/python/python-3.13.5": ebuild(
+        _PYTHON, SLOT="3.13", RDEPEND="dev-libs/openssl sys-libs/zlib", RESTRICT="strip", QA_PREBUILT="*",
+        LICENSE="PSF-2",
+    ),
     "acct-group/metal/metal-0": ebuild(_ACCOUNT.replace("COMMAND", "groupadd").replace("ARGUMENTS", "-g 464 metal")),
     "acct-user/metal/metal-0": ebuild(
         _ACCOUNT.replace("COMMAND", "useradd").replace("ARGUMENTS", "-u 464 -g 464 -M -d /nonexistent metal"),
@@ -137,7 +228,11 @@ def main(folder: Path) -> Repository:
     made: Repository = layout.tree(folder, "gentoo")
     profiles = folder / "profiles"
     files = {
-        "profiles/base/make.defaults": 'USE_EXPAND="${USE_EXPAND} PYTHON_TARGETS"\nPYTHON_TARGETS="gold"\n',
+        "profiles/base/make.defaults": (
+            'USE_EXPAND="${USE_EXPAND} PYTHON_TARGETS ABI_X86"\nPYTHON_TARGETS="gold"\n'
+            # as Gentoo's profiles with two ABIs have it since 17.1
+            'ABI_X86="64 32"\nLIBDIR_x86="lib"\n'
+        ),
         "profiles/base/eapi": "8\n",
         f"profiles/{PROFILE}/parent": "..\n../../../../../base\n",
         f"profiles/{PROFILE}/eapi": "8\n",
@@ -150,7 +245,7 @@ def main(folder: Path) -> Repository:
     }  # fmt: skip
     _write(folder, files)
     groups = profiles / "license_groups"
-    groups.write_text(f"{groups.read_text(encoding='utf-8')}EULA vendor-eula\n", encoding="utf-8")
+    groups.write_text(f"{groups.read_text(encoding='utf-8')}EULA vendor-eula\nVENDOR vendor-terms\n", encoding="utf-8")
     made.git("add", "--all")
     made.git("commit", "--quiet", "-m", "profiles")
     return made
@@ -167,9 +262,9 @@ def overlay(folder: Path) -> None:
         "metadata/layout.conf": "masters = gentoo\nthin-manifests = true\nprofile-formats = portage-2\n",
         "app-misc/byhand/Manifest": f"DIST gold.zip 4 SHA512 {'0' * 128}\n",
     }
-    for full, text in {**GOOD, **BAD}.items():
+    for full, text in {**GOOD, **MORE, **BAD}.items():
         files[f"app-misc/{full.rpartition('-')[0]}/{full}.ebuild"] = text
-    _write(folder, files | {f"{path}.ebuild": text for path, text in ACCOUNTS.items()})
+    _write(folder, files | {f"{path}.ebuild": text for path, text in OTHERS.items()})
 
 
 def settings(folder: Path) -> None:
@@ -181,11 +276,15 @@ def settings(folder: Path) -> None:
             "package.env/vendor": "app-misc/environment furnace\n",
             "patches/app-misc/patched/gold.patch": _PATCH,
             "package.mask/vendor": ">app-misc/masked-1\n",
-            "profile/package.provided": "app-misc/provided-1\n",
+            "package.accept_keywords/vendor": "app-misc/asked **\n",
+            "profile/package.provided/vendor": "app-misc/provided-1\n",
             "bashrc": '[[ ${PN} != hooked ]] || '
                       'post_src_install() { insinto /usr/share/real; newins - hooked <<<gold; }\n',
         },
     )  # fmt: skip
+    # the repository has this one as a file
+    with (folder / "package.use").open("a", encoding="utf-8") as file:
+        file.write("app-misc/tuned gold\n")
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

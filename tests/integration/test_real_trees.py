@@ -1,6 +1,6 @@
 """What real trees have, in packages made for the purpose: one image of all that build, and the messages of the others.
 
-The tree is in Gentoo's layout, the configuration as a user writes it.
+The tree is in Gentoo's layout, the configuration as a user writes it, and the image boots.
 """
 
 from __future__ import annotations
@@ -8,43 +8,65 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alchemy import context as contexts
+from alchemy import stage
 from alchemy.context import Context
 from alchemy.errors import AlchemyError, BuildError
 from alchemy.host import files
 from alchemy.host.chroot import Chroot
 from alchemy.portage import binpkgs, buildroot, preflight, repositories
-from alchemy.stages import outputs, plan, stage3, system
+from alchemy.stages import outputs, plan, system
+from tests import repository
+from tests.boot import guest
+from tests.boot.conftest import PASSWORD, VERSION
 from tests.integration import layout, realtree
+from tests.lib import clones
 from tests.lib.clones import Clone, small_clone
 from tests.lib.keys import Key
 from tests.lib.mirror import Server
 
 pytestmark = pytest.mark.exhaustive
 
-GOOD = sorted({name.rpartition("-")[0] for name in realtree.GOOD})
+ATOMS = [
+    *realtree.STAGE3,
+    "dev-lang/python",
+    layout.SCRIPTS,
+    *sorted({f"app-misc/{name.rpartition('-')[0]}" for name in realtree.GOOD}),
+]
+
+
+@pytest.fixture(scope="module")
+def kernel(build_context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tarball of a kernel that boots: that of the boot tests, which takes a quarter of an hour to compile."""
+    context = dataclasses.replace(build_context, version=VERSION)
+    made = plan.create(context, plan.recall(context))["kernel"]
+    with repository.locked():
+        plan.realize(context, [made])
+    return clones.bootable_kernel(made.output, tmp_path_factory.mktemp("kernel") / "linux")
 
 
 @pytest.fixture(scope="module")
 def clone(
-    build_context: Context, secrets: Mapping[str, Key], tmp_path_factory: pytest.TempPathFactory
+    build_context: Context, secrets: Mapping[str, Key], kernel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Clone]:
-    """A clone whose user has configured a Gentoo stage3, its tree in git, a profile and an overlay, with a system."""
-    made = plan.create(build_context, plan.recall(build_context))["stage3"]
-    plan.realize(build_context, [made])
+    """A clone whose user has configured a Gentoo stage3, its tree in git, a profile and an overlay, with an image."""
     folder = tmp_path_factory.mktemp("realtree")
     server = Server(folder / "mirror")
     (folder / "mirror").mkdir(exist_ok=True)
     tarball = folder / "mirror/stage3.tar.zst"
-    layout.stage3(made.output / stage3.TARBALL, tarball, "gentoo", secrets["ours"])
+    furnished = layout.furnished(build_context, realtree.STAGE3, folder)
+    layout.stage3(furnished, tarball, "gentoo", secrets["ours"])
     layout.serve(realtree.main(folder / "tree"), folder / "mirror/git/gentoo.git")
-    atoms = ["sys-apps/baselayout", *(f"app-misc/{name}" for name in GOOD)]
-    clone = small_clone(folder / "clone", atoms, shared=("distfiles",))
+    clone = small_clone(folder / "clone", ATOMS, shared=("distfiles",))
+    shutil.copy(repository.ROOT / "chroot/setup.sh", clone.root / "chroot/setup.sh")
     realtree.overlay(clone.root / "overlays/vendor")
     realtree.settings(clone.root / "etc/portage")
     clone.configure(
@@ -53,37 +75,87 @@ def clone(
             "stage3_sha256": files.sha256(tarball),
             "sync": {"method": "git", "url": f"{server.url}/git/gentoo.git", "verify": False},
             "profile": realtree.PROFILES,
+            "accept_licenses": ["@VENDOR"],
+            "password": PASSWORD,
+            "linux_url": kernel.as_uri(),
+            "linux_sha256": files.sha256(kernel),
+            "compression": "zstd",
         }
     )
     try:
-        clone.build("build.system")
+        clone.build("build.all", f"--version={VERSION}")
         yield clone
     finally:
         server.stop()
 
 
+def systems(clone: Clone) -> set[Path]:
+    """The outputs of the system stage."""
+    return {path.parent for path in clone.cache.glob(f"stages/system-*/{outputs.PACKAGES}")}
+
+
 @pytest.fixture(scope="module")
 def output(clone: Clone) -> Path:
     """The output of the system stage."""
-    (found,) = clone.cache.glob("stages/system-*")
+    (found,) = systems(clone)
     return found
 
 
 @pytest.fixture(scope="module")
-def built(clone: Clone) -> Iterator[tuple[Context, Chroot]]:
-    """The context of the clone, and the chroot that its build has left."""
+def context(clone: Clone) -> Iterator[Context]:
+    """The context of the clone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone.root)
         patch.setenv("ALCHEMY_CACHE_DIR", str(clone.cache))
         patch.setenv("ALCHEMY_WORK_DIR", str(clone.work))
-        context = contexts.create(clone.root, "test")
+        context = contexts.create(clone.root, VERSION)
+    yield context
+    context.runner.stop()
+
+
+@pytest.fixture(scope="module")
+def built(context: Context) -> tuple[Context, Chroot]:
+    """The context of the clone, and the chroot that its build has left."""
     planned = plan.create(context, plan.recall(context))
     available = repositories.collect(context, {name: made.output for name, made in planned.trees.items()})
     inside = buildroot.chroot(context, system.folder(context), available)
     folder = binpkgs.folder(context, "test")
     folder.mkdir(parents=True)
-    yield context, dataclasses.replace(inside, binds={**inside.binds, "/var/cache/binpkgs": folder})
-    context.runner.stop()
+    return context, dataclasses.replace(inside, binds={**inside.binds, "/var/cache/binpkgs": folder})
+
+
+def test_the_image_boots_to_a_login_and_runs_a_program_of_the_tree(context: Context, tmp_path: Path) -> None:
+    if shutil.which("qemu-system-x86_64") is None:
+        repository.skip_or_fail("an image boots in qemu-system-x86_64")
+    with guest.boot(context, tmp_path / "console.log", tmp_path, network=False) as node:
+        node.expect(guest.HAND_OVER)
+        node.expect(guest.LOGIN)
+        node.type(context.config.username)
+        node.expect("Password:")
+        node.type(PASSWORD)
+        node.expect(r"\$ ")
+        node.type(realtree.PROGRAM)
+        node.expect(realtree.PRINTED)
+
+
+def manifest(clone: Clone) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((clone.root / "bin/manifest.json").read_text(encoding="utf-8"))
+    return read
+
+
+def test_the_manifest_lists_the_profiles_and_what_came_in_and_was_left_out_unasked(clone: Clone) -> None:
+    found = manifest(clone)
+    left_out = {"path": layout.PERL_SCRIPT, "interpreter": "/usr/bin/perl", "package": f"{layout.SCRIPTS}-1"}
+    assert found["profile"] == realtree.PROFILES
+    assert found["left_out"] == [left_out]
+    assert found["compiler_libraries"] == ["libgcc_s.so.1", "libstdc++.so.6"]
+
+
+def test_packages_of_the_stage3_are_not_built_again(clone: Clone) -> None:
+    log = (clone.work / "log/system.log").read_text(encoding="utf-8")
+    built = re.findall(r"^>>> Emerging \(\d+ of \d+\) (\S+?)-\d[^-]*(?:-r\d+)?::", log, re.MULTILINE)
+    assert "app-misc/furnace" in built
+    assert not set(built) & set(realtree.STAGE3)
 
 
 SHOWN = {
@@ -93,10 +165,13 @@ SHOWN = {
     "package.env, a folder, and env": ("usr/share/real/environment", "gold"),
     "bashrc": ("usr/share/real/hooked", "gold"),
     "package.mask, a folder": ("usr/share/real/masked", "1"),
-    "package.provided": ("usr/share/real/provider", "gold"),
+    "package.provided, a folder": ("usr/share/real/provider", "gold"),
     "CONFIG_PROTECT": ("etc/protected.conf", "gold"),
     "pkg_pretend that checks the kernel": ("usr/share/real/checking", "gold"),
     "a profile of another repository": ("usr/share/real/profiled", "gold"),
+    "USE of the user": ("usr/share/real/tuned", "gold"),
+    "a live ebuild that the user asks for": ("usr/share/real/asked", "gold"),
+    "a licence in a group that the user accepts": ("usr/share/real/agreed", "gold"),
     "RESTRICT of mirrors and of binary packages": ("usr/share/real/restricted", "gold"),
     "tmpfiles": ("usr/lib/tmpfiles.d/temporary.conf", "d /run/gold 0755 root root -"),
 }
@@ -120,17 +195,23 @@ def test_accounts_of_packages_are_those_of_the_image_and_own_their_files(output:
     assert (owned.st_uid, owned.st_gid) == (464, 464)
 
 
+@pytest.mark.parametrize("name", ["libgold.so.1", "liballoy.so.1"])
+def test_libraries_of_both_abis_are_in_their_folders(output: Path, name: str) -> None:
+    # the class of an ELF file: 1 for 32 bits, 2 for 64
+    found = {folder: (output / outputs.ROOT / "usr" / folder / name).read_bytes()[4] for folder in ("lib", "lib64")}
+    assert found == {"lib": 1, "lib64": 2}
+
+
 def test_a_program_keeps_its_file_capabilities(output: Path) -> None:
     assert os.getxattr(output / outputs.ROOT / "usr/bin/ping", "security.capability")
 
 
+def test_no_news_item_is_announced(clone: Clone) -> None:
+    assert "news items need reading" not in (clone.work / "log/system.log").read_text(encoding="utf-8")
+
+
 def test_what_a_package_says_when_it_is_installed_is_in_the_log(clone: Clone) -> None:
     assert realtree.MESSAGE in (clone.work / "log/system.log").read_text(encoding="utf-8")
-
-
-def test_the_profiles_of_the_user_are_those_in_use(output: Path) -> None:
-    about = json.loads((output / outputs.ABOUT).read_text(encoding="utf-8"))
-    assert about["profile"] == realtree.PROFILES
 
 
 # the packages to build, what the message says, and the remedy
@@ -171,6 +252,20 @@ def test_a_check_of_a_package_before_it_is_built_is_told(built: tuple[Context, C
     assert "CONFIG_GOLD is not set in the kernel" in caught.value.message
 
 
+def test_a_package_more_gives_what_installing_all_would(clone: Clone, output: Path) -> None:
+    sets = clone.root / "packages/packages.core"
+    sets.write_text("".join(f"{atom}\n" for atom in [*ATOMS, realtree.ADDED]), encoding="utf-8")
+    clone.build("build.system")
+    (whole,) = systems(clone) - {output}
+    expected = stage.identity(whole), (whole / outputs.PACKAGES).read_text(encoding="utf-8")
+    files.remove(whole)
+    status, said = clone.run("build.system")
+    assert status == 0, said
+    assert f"system: adding {realtree.ADDED}-1 to the image" in said
+    assert (stage.identity(whole), (whole / outputs.PACKAGES).read_text(encoding="utf-8")) == expected
+    assert (whole / outputs.ROOT / "usr/share/real/ore").read_text(encoding="utf-8") == "gold\n"
+
+
 _SHOWN = "test_the_image_has_what_the_packages_of_a_real_tree_install"
 _REFUSED = "test_a_package_that_cannot_be_built_is_refused_with_the_cause_and_the_remedy"
 _UNIT = "tests/unit"
@@ -179,7 +274,7 @@ _UNIT = "tests/unit"
 # tests/unit/test_real_cases.py looks whether they are there.
 COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "EAPI 9": (("", _REFUSED, "EAPI 9 where bash is too old"),),
-    "a live ebuild": (("", _REFUSED, "a live ebuild"),),
+    "a live ebuild": (("", _REFUSED, "a live ebuild"), ("", _SHOWN, "a live ebuild that the user asks for")),
     "REQUIRED_USE": (("", _REFUSED, "a REQUIRED_USE conflict"),),
     "USE_EXPAND": (("", _SHOWN, "USE_EXPAND of a parent profile"),),
     "slot conflict": (("", _REFUSED, "a slot conflict"),),
@@ -190,7 +285,10 @@ COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("", _SHOWN, "RESTRICT of mirrors and of binary packages"),
         (f"{_UNIT}/commands/test_distfiles.py", "test_the_sources_of_packages_and_kernel_are_in_one_folder", ""),
     ),
-    "licence groups": (("", _REFUSED, "a licence in a group"),),
+    "licence groups": (
+        ("", _REFUSED, "a licence in a group"),
+        ("", _SHOWN, "a licence in a group that the user accepts"),
+    ),
     "linux-info in pkg_pretend": (
         ("", _SHOWN, "pkg_pretend that checks the kernel"),
         ("", "test_a_check_of_a_package_before_it_is_built_is_told", ""),
@@ -199,31 +297,29 @@ COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "fcaps": (("", "test_a_program_keeps_its_file_capabilities", ""),),
     "acct-user, acct-group": (("", "test_accounts_of_packages_are_those_of_the_image_and_own_their_files", ""),),
     "tmpfiles": (("", _SHOWN, "tmpfiles"),),
+    "multilib": (("", "test_libraries_of_both_abis_are_in_their_folders", ""),),
     "/usr that is not merged": (
         (f"{_UNIT}/stages/test_ramfs.py", "test_busybox_is_found_whether_usr_is_merged_or_not", ""),
     ),
     "profiles of musl and LLVM": (
         (f"{_UNIT}/portage/test_profile.py", "test_a_profile_of_another_c_library_or_compiler_is_unsupported", ""),
     ),
+    "news": (("", "test_no_news_item_is_announced", ""),),
     "CONFIG_PROTECT": (("", _SHOWN, "CONFIG_PROTECT"), ("", "test_no_file_waits_to_be_merged_by_hand", "")),
+    "package.use": (("", _SHOWN, "USE of the user"),),
     "package.mask": (("", _SHOWN, "package.mask, a folder"),),
-    "package.provided": (("", _SHOWN, "package.provided"),),
+    "package.provided": (("", _SHOWN, "package.provided, a folder"),),
     "env/": (("", _SHOWN, "package.env, a folder, and env"),),
     "patches/": (("", _SHOWN, "patches of the user"),),
     "bashrc": (("", _SHOWN, "bashrc"),),
     "sets": ((f"{_UNIT}/portage/test_settings.py", "test_a_line_that_is_no_atom_is_refused_by_name", "@system"),),
     "post-install messages": (("", "test_what_a_package_says_when_it_is_installed_is_in_the_log", ""),),
     "an eclass of another repository": (("", _SHOWN, "an eclass of another repository"),),
-    "scripts without an interpreter": (
-        (
-            "tests/integration/test_gentoo.py",
-            "test_scripts_that_cannot_run_are_left_out_and_the_manifest_lists_them_and_the_profile",
-            "",
-        ),
+    "the compiler's libraries, scripts without an interpreter": (
+        ("", "test_the_manifest_lists_the_profiles_and_what_came_in_and_was_left_out_unasked", ""),
     ),
-    "a package added": (
-        ("tests/integration/test_portage.py", "test_a_package_more_gives_what_installing_all_would", ""),
-    ),
+    "packages of the stage3": (("", "test_packages_of_the_stage3_are_not_built_again", ""),),
+    "a package added": (("", "test_a_package_more_gives_what_installing_all_would", ""),),
     "binhosts in the lock": ((f"{_UNIT}/config/test_lockfile.py", "test_a_lock_conflicts_with_binhosts", ""),),
     "getuto's trust": (("tests/integration/test_gentoo.py", "test_a_package_of_a_binhost_is_refused", "by another"),),
 }

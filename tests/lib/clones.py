@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,17 @@ bzImage:
 	cp .config.requested arch/x86/boot/bzImage
 	echo 6.12.0$(LOCALVERSION) > include/config/kernel.release
 	: > modules.builtin.modinfo
+"""
+
+# the same, for a kernel that was compiled before
+_COMPILED = """\
+allnoconfig:
+	cp .config.requested .config
+bzImage:
+	mkdir -p arch/x86/boot include/config
+	cp compiled/bzImage arch/x86/boot/bzImage
+	cp compiled/release include/config/kernel.release
+	cp compiled/modules.builtin.modinfo modules.builtin.modinfo
 """
 
 
@@ -121,3 +133,14 @@ def small_clone(
         (repository.cache() / name).mkdir(exist_ok=True)
         (cache / name).symlink_to(repository.cache() / name)
     return Clone(root, cache, folder / "work")
+
+
+def bootable_kernel(kernel: Path, folder: Path) -> Path:
+    """Returns a tarball, in the new folder `folder`, which is made into the kernel that is the output `kernel`."""
+    (folder / "linux").mkdir(parents=True)
+    (folder / "linux/Makefile").write_text(_COMPILED, encoding="utf-8")
+    shutil.copytree(kernel, folder / "linux/compiled")
+    tarball = folder / "linux.tar.gz"
+    with tarfile.open(tarball, "w:gz", compresslevel=1) as file:
+        file.add(folder / "linux", "linux")
+    return tarball
