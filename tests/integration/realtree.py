@@ -29,7 +29,7 @@ ADDED = "app-misc/ore"
 # what boots and logs in: a stage3 of Gentoo's has these packages, and many more
 STAGE3 = (
     "sys-apps/baselayout", "sys-libs/glibc", "sys-apps/openrc", "sys-apps/busybox", "sys-apps/util-linux",
-    "app-shells/bash", "app-admin/sudo", "net-misc/openssh", "sys-libs/zlib",
+    "app-shells/bash", "app-admin/sudo", "net-misc/openssh", "net-misc/dropbear", "sys-libs/zlib",
 )  # fmt: skip
 
 # the value of xattr(7) security.capability: version 2, effective, CAP_NET_RAW
