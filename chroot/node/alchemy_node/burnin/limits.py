@@ -23,6 +23,10 @@ MIB = 1 << 20
 NEVER = -1000
 FIRST = 1000
 
+# A shell that sets its own score, and becomes the program. The supervisor cannot lend a program the score: while it has
+# it, the kernel kills the supervisor first.
+_EXPENDABLE = f'echo {FIRST} >/proc/self/oom_score_adj && exec "$@"'
+
 # What is left for the kernel, for the supervisor, and for the logs, which are in RAM, too.
 _LEAST_RESERVE = 96 * MIB
 _RESERVE_SHARE = 0.04
@@ -168,6 +172,11 @@ def wrapped(program: Program, groups: Groups) -> tuple[str, ...]:
     if program.cpus is not None and "cpuset" not in groups.controllers:
         argv = ("taskset", "-c", program.cpus, *argv)
     return argv
+
+
+def expendable(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the argv that has the kernel kill a program before any other, once memory runs out."""
+    return ("sh", "-c", _EXPENDABLE, "sh", *argv)
 
 
 def _write(path: Path, text: str) -> bool:

@@ -148,9 +148,9 @@ class Loop:
         try:
             if not installed(program.argv[0]):
                 raise NotStartedError("not installed")
-            if self.shielded:
-                limits.adjust(self.machine, limits.FIRST)
             argv = limits.wrapped(program, self.groups if group is not None else limits.NONE)
+            if self.shielded:
+                argv = limits.expendable(argv)
             if group is None:
                 process = Supervised(argv)
             else:
@@ -160,9 +160,6 @@ class Loop:
             if group is not None:
                 group.close()
             return shortage.marked(Output(problem=str(error)), killed=False)
-        finally:
-            if self.shielded:
-                limits.adjust(self.machine, limits.NEVER)
         for pipe in process.pipes:
             self._selector.register(pipe, selectors.EVENT_READ, process)
         return _Running(program, process, group, self.clock() + program.seconds, kills)

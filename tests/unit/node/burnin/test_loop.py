@@ -137,6 +137,16 @@ def test_cpus_are_held_without_cgroups_too(driver: Loop) -> None:
     assert output.stdout.split() == ["Cpus_allowed_list:", "0"]
 
 
+def test_a_program_is_killed_first_for_memory_and_its_supervisor_not_even_while_it_starts_it(tmp_path: Path) -> None:
+    score = tmp_path / "proc/self/oom_score_adj"
+    score.parent.mkdir(parents=True)
+    score.write_text("-1000", encoding="ascii")
+    before = score.stat().st_mtime_ns
+    [output] = run(Loop(Machine(tmp_path), shielded=True), Program(("cat", "/proc/self/oom_score_adj"), 20))
+    assert output.stdout == "1000\n"
+    assert score.stat().st_mtime_ns == before
+
+
 @pytest.mark.usefixtures("impatient")
 def test_stop_ends_everything_soon(driver: Loop) -> None:
     ended: list[object] = []
