@@ -129,6 +129,18 @@ class BurnIn:
         """Tells whether it has ended."""
         return self._state()[1] != ""
 
+    def ended_patiently(self) -> bool:
+        """Tells whether it has ended, once the machine answers again: SSH gives up earlier than a full machine."""
+        answers: list[str] = []
+
+        def answered() -> bool:
+            status, said = self._node.try_ssh(f"cat {_STATUS} 2>/dev/null || true")
+            answers.append(said)
+            return status == 0
+
+        guest.wait_for(answered, "answer over SSH", 600)
+        return answers[-1] != ""
+
     def record(self) -> str:
         """Returns the lines of the newest record."""
         return self._node.ssh('cat "$(ls -t /var/log/alchemy/burnin/*/run.jsonl | head -n 1)" 2>/dev/null || true')
