@@ -26,6 +26,11 @@ image_name: gold.img
 ramfs_name: gold.ramfs
 """
 
+NEWER = """\
+linux_url: debian:linux-source-7.3
+kernel_conf: "7.3"
+"""
+
 
 def build(root: Path, configuration: str = "", files: Mapping[str, str] | None = None) -> Context:
     """Copies the repository to `root`, adds `files`, and builds it with this config.yml, as a user would."""
@@ -57,6 +62,12 @@ def configured(image: Context, tmp_path_factory: pytest.TempPathFactory, key: Pa
     """The context of a clone whose bin/ holds what CONFIGURATION asks for; only what differs is built again."""
     public = key.with_suffix(".pub").read_text(encoding="utf-8").strip()
     return build(tmp_path_factory.mktemp("configured") / "alchemy", CONFIGURATION.format(key=public))
+
+
+@pytest.fixture(scope="session")
+def newer(image: Context, tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """The context of a clone whose bin/ holds the embedded default with the kernel of Debian's backports."""
+    return build(tmp_path_factory.mktemp("newer") / "alchemy", NEWER)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import pytest
 from alchemy.context import Context
 from tests.boot import guest
 
+# each series of kernels/x86_64, and the fixture with an image of it
+SERIES = {"6.12": "image", "7.3": "newer"}
 PROCESSORS = ("qemu64", "Nehalem", "SandyBridge", "Opteron_G3", "Haswell", "max")
 
 # An update for AMD's first EPYC: its type and size, four bytes, and its number, which has the CPU's stepping.
@@ -23,10 +25,12 @@ def ramfs(context: Context) -> bytes:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("uefi", [False, True], ids=["BIOS", "UEFI"])
 @pytest.mark.parametrize("processor", PROCESSORS)
+@pytest.mark.parametrize("series", SERIES)
 def test_the_image_boots_over_pxe_on(
-    image: Context, key: Path, console_log: Path, processor: str, *, uefi: bool
+    request: pytest.FixtureRequest, key: Path, console_log: Path, series: str, processor: str, *, uefi: bool
 ) -> None:
-    with guest.boot(image, console_log, key, pxe=True, uefi=uefi, extra=["-cpu", processor]) as node:
+    built: Context = request.getfixturevalue(SERIES[series])
+    with guest.boot(built, console_log, key, pxe=True, uefi=uefi, extra=["-cpu", processor]) as node:
         node.expect(guest.HAND_OVER, 2 * guest.BOOT_SECONDS)
 
 
