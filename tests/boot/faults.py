@@ -138,7 +138,7 @@ class BurnIn:
             answers.append(said)
             return status == 0
 
-        guest.wait_for(answered, "answer over SSH", 600)
+        guest.wait_for(answered, "answer over SSH", 180)
         return answers[-1] != ""
 
     def record(self) -> str:
