@@ -12,10 +12,6 @@ from cli.command import ROOT, command
 
 # tests of a file share the expensive: a booted machine, a built clone
 _BY_FILE = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
-# the number of workers that `auto` stands for, when the user sets it
-_WORKERS = "PYTEST_XDIST_AUTO_NUM_WORKERS"
-# what a worker's machines and builds need at most
-_BYTES_A_WORKER = 3 << 30
 _K = {"k": "run only the tests whose names match this expression (pytest -k)"}
 
 
@@ -30,28 +26,28 @@ def unit(_: Context, k: str = "") -> None:
 @command
 def integration(_: Context, k: str = "") -> None:
     """Run the tests with real mounts, chroots and Portage, which build small images. Needs root."""
-    _files(k, "tests/integration")
+    _pytest(k, *_BY_FILE, "tests/integration")
 
 
 @task(help=_K)
 @command
 def boot(_: Context, k: str = "") -> None:
     """Build the image and boot it in QEMU, with every boot parameter and with failures. Needs root."""
-    _files(k, "tests/boot")
+    _pytest(k, *_BY_FILE, "tests/boot")
 
 
 @task(help=_K)
 @command
 def rack(_: Context, k: str = "") -> None:
     """Serve a rack in network namespaces: real servers, crafted packets, machines in QEMU. Needs root."""
-    _files(k, "-m", "exhaustive or not exhaustive", "tests/rack")
+    _pytest(k, *_BY_FILE, "-m", "exhaustive or not exhaustive", "tests/rack")
 
 
 @task(name="all", help=_K)
 @command
 def test_all(_: Context, k: str = "") -> None:
-    """Run unit, integration, boot and rack tests, three workers for two cores, and print the slowest. Needs root."""
-    _files(k, "--durations=40", "tests/unit", "tests/integration", "tests/boot", "tests/rack")
+    """Run unit, integration, boot and rack tests, a worker a core, and print the slowest. Needs root."""
+    _pytest(k, *_BY_FILE, "--durations=40", "tests/unit", "tests/integration", "tests/boot", "tests/rack")
 
 
 @task(help=_K)
@@ -65,22 +61,11 @@ def packages(_: Context, k: str = "") -> None:
 @command
 def exhaustive(_: Context, k: str = "") -> None:
     """Run the tests marked `exhaustive`: the rows of long tables that the other tasks leave out. Needs root."""
-    _files(k, "-m", "exhaustive", "tests/unit", "tests/integration", "tests/boot", "tests/rack")
+    _pytest(k, *_BY_FILE, "-m", "exhaustive", "tests/unit", "tests/integration", "tests/boot", "tests/rack")
 
 
 def _selection(expression: str) -> list[str]:
     return ["-k", expression] if expression else []
-
-
-def _files(expression: str, *arguments: str) -> None:
-    """Runs tests that wait half of their time, for a machine that boots or a build of another.
-
-    Three workers for two cores keep these busy, and leave each machine fast enough for the time that its test allows.
-    """
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    workers = min(len(os.sched_getaffinity(0)) * 3 // 2, memory // _BYTES_A_WORKER)
-    os.environ.setdefault(_WORKERS, str(max(1, workers)))
-    _pytest(expression, *_BY_FILE, *arguments)
 
 
 def _pytest(expression: str, *arguments: str) -> None:
