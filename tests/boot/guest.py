@@ -18,7 +18,7 @@ import pexpect
 
 from alchemy.context import Context
 from alchemy.testbed import qemu
-from tests.lib import web
+from tests.lib import terminals, web
 
 HOST = "10.0.2.2"  # the host, as QEMU's user network shows it to the guest
 HAND_OVER = r"alchemy: handing over to (\S+)\s"
@@ -141,7 +141,7 @@ def boot(
             try:
                 yield Guest(child, log, port, key, context.config.username)
             finally:
-                child.close(force=True)
+                terminals.kill(child)
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = BOOT_SECONDS) -> None:

@@ -16,6 +16,7 @@ from alchemy.testbed import qemu
 from alchemy.testbed.qemu import Machine
 from tests.boot import guest, lldp
 from tests.boot.guest import Guest
+from tests.lib import terminals
 from tests.rack import lan as lans
 from tests.rack.lan import Lan, inside
 
@@ -72,7 +73,7 @@ def running(network: Lan, node: Node, folder: Path, log: Path, *, kvm: bool) -> 
             with _switch_port(network, plug):
                 yield Guest(child, log, 0, Path(), "")
         finally:
-            child.close(force=True)
+            terminals.kill(child)
 
 
 def _options(node: Node, folder: Path, plug: str) -> list[str]:
