@@ -17,7 +17,7 @@ class SignatureError(Exception):
 
 
 def demand(machine: Machine, what: str, url: str, data: bytes, namespace: str, key: str) -> None:
-    """Demands of what was downloaded from `url` the signature that the image, or `key`, asks for.
+    """Verifies the signature of a download from `url`, where the image or `key` asks for one.
 
     `what` is the parameter that named the URL, and `key` an SSH key as TYPE:BASE64, empty for none. A signature is
     fetched from `url` + `.sig`. Raises SignatureError, OSError.
@@ -39,5 +39,5 @@ def demand(machine: Machine, what: str, url: str, data: bytes, namespace: str, k
 
 
 def locked(machine: Machine) -> bool:
-    """Whether the image takes only what it has itself, or what its keys have signed (config.yml: locked)."""
+    """Whether the image is locked: it takes its own files and signed ones alone (config.yml: locked)."""
     return machine.exists(_LOCKED)

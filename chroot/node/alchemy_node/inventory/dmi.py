@@ -21,7 +21,7 @@ S = TypeVar("S", contravariant=True)
 
 @dataclass(frozen=True)
 class Tables:
-    """DMI's facts, each as schema.json has it, and what it claims of addresses."""
+    """DMI's facts, each as schema.json has it, and its ranges of addresses."""
 
     firmware: Json = field(default_factory=dict)
     system: Json = field(default_factory=dict)
