@@ -228,7 +228,7 @@ def _complete(context: Context, root: Path, earlier: Mapping[str, Any] | None) -
 def _add_libraries(context: Context, root: Path) -> list[str]:
     """Gives the root tree the libraries of the compiler that it lacks; returns their names.
 
-    The loader's cache lists them, as it does where packages are added to such a tree: emerge makes it anew there.
+    The loader's cache is rebuilt with them: emerge rebuilds it, too, when it adds a package to such a tree.
     """
     chroot = folder(context)
     libraries = runtime.add(root, chroot)

@@ -52,7 +52,7 @@ def parse(arguments: Sequence[str]) -> Options:
 def again(stored: Options, given: Options) -> Options:
     """Returns the options of a run that goes on. What verifies a profile by URL counts from both starts.
 
-    The record, and with it what was stored, may come from a server. Raises ProfileError when they contradict.
+    The record may come from a server, and `stored` with it. Raises ProfileError when they contradict.
     """
     found = replace(stored, boot=given.boot)
     for name in ("sha256", "key") if web.is_url(stored.profile) else ():

@@ -146,7 +146,7 @@ def _new(machine: Machine, options: Options) -> int:
 
 
 def _go_on(machine: Machine, old: _Open, given: Options) -> int:
-    """Goes on with a run that has no end; `given` are the options of this start. Raises ProfileError."""
+    """Resumes an unfinished run; `given` are the options of this start. Raises ProfileError."""
     run = old.record.run
     stored = run.parameters.get("arguments")
     before = command_line.parse([str(word) for word in stored] if isinstance(stored, list) else [])
