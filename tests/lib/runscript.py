@@ -89,8 +89,9 @@ def clone(folder: Path) -> Path:
     (root / "alchemy/host/__init__.py").touch()
     (root / "alchemy/host/depends.py").write_text(DEPENDS, encoding="ascii")
     (folder / "index").mkdir()
+    line = requirement(wheel(folder / "index"))  # made once: an archive has the time of its making
     for name in ("requirements.txt", "requirements-rack.txt", "requirements-dev.txt"):
-        (root / name).write_text(requirement(wheel(folder / "index")), encoding="ascii")
+        (root / name).write_text(line, encoding="ascii")
     return root
 
 
