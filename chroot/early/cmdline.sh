@@ -96,7 +96,8 @@ take_parameter() {
 		*) eval "p_$name=\"\${p_$name:+\$p_$name }\$value\" has_$name=yes" ;;
 		esac
 	else
-		unknown="$unknown ${name%%[[:space:]]*}"
+		name=${name%%[[:space:]]*}
+		is_in "$name" "$unknown " || unknown="$unknown $name"
 	fi
 }
 
@@ -170,33 +171,36 @@ misspelt() {
 		total = split($0, word)
 		pairs = split(verifying, pair)
 		for (w = 1; w <= total; w++) {
-			best = length(word[w]) > 6 ? 3 : 2
+			lower = tolower(word[w])
+			most = length(lower) > 6 ? 2 : 1
 			found = ""
 			for (n = 1; n <= count; n++) {
-				off = length(word[w]) - length(name[n])
-				if (length(name[n]) < 3 || off >= best || -off >= best) continue
-				d = distance(tolower(word[w]), tolower(name[n]))
-				if (d < best) { best = d; found = name[n] }
+				if (length(name[n]) < 3) continue
+				d = edits(lower, tolower(name[n]), most)
+				if (d <= most) { most = d - 1; found = name[n] }
 			}
 			for (p = 1; p <= pairs; p++) {
 				split(pair[p], part, ":")
-				if (index(tolower(word[w]), part[1]) == 1) found = part[1]
+				if (index(lower, part[1]) == 1) found = part[1]
 			}
 			if (found != "") print word[w], found
 		}
 	}
-	# Levenshtein
-	function distance(a, b,    i, j, cost, m) {
-		for (i = 0; i <= length(a); i++) m[i, 0] = i
-		for (j = 0; j <= length(b); j++) m[0, j] = j
-		for (i = 1; i <= length(a); i++)
-			for (j = 1; j <= length(b); j++) {
-				cost = substr(a, i, 1) != substr(b, j, 1)
-				m[i, j] = m[i - 1, j - 1] + cost
-				if (m[i - 1, j] + 1 < m[i, j]) m[i, j] = m[i - 1, j] + 1
-				if (m[i, j - 1] + 1 < m[i, j]) m[i, j] = m[i, j - 1] + 1
-			}
-		return m[length(a), length(b)]
+	# the letters to insert, delete or change between a and b (Levenshtein), or any number above most. A whole table for
+	# each pair takes a slow machine a third of a second.
+	function edits(a, b, most,    at, least, d) {
+		d = length(a) - length(b)
+		if (d > most || -d > most) return most + 1
+		at = 1
+		while (at <= length(a) && substr(a, at, 1) == substr(b, at, 1)) at++
+		a = substr(a, at)
+		b = substr(b, at)
+		if (a == "" || b == "") return length(a b)
+		if (most < 1) return 1
+		least = edits(substr(a, 2), substr(b, 2), most - 1)
+		if ((d = edits(substr(a, 2), b, most - 1)) < least) least = d
+		if ((d = edits(a, substr(b, 2), most - 1)) < least) least = d
+		return least + 1
 	}'
 }
 

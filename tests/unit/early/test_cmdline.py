@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 
 import pytest
@@ -17,6 +18,12 @@ for name in {" ".join(parameter.name for parameter in parameters.read(TABLE))}; 
     [ -z "$has" ] || printf '%s\\n' "$name=$value"
 done
 """
+
+# the parameters that verify a download
+VERIFYING = [
+    "ssh_keys_sha256", "command_sha256", "command_key",
+    "burnin_profile_sha256", "burnin_profile_key", "expect_sha256",
+]  # fmt: skip
 
 CMDLINES: Mapping[str, list[str]] = {
     "": [],
@@ -273,3 +280,38 @@ def test_a_timeout_that_is_no_number_is_said_and_30(node: Node, value: str) -> N
     script = f'parse_cmdline "{TABLE}" "$1"; settle_parameters; echo "$p_net_timeout"'
     assert node.run(script, f"net_timeout={value}") == "30\n"
     assert node.said == [f"net_timeout={value}: not a number of seconds: 30 is used"]
+
+
+def levenshtein(one: str, other: str) -> int:
+    row = list(range(len(other) + 1))
+    for left in one:
+        above, row[0] = row[0], row[0] + 1
+        for at, right in enumerate(other, 1):
+            above, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, above + (left != right))
+    return row[-1]
+
+
+def test_a_word_is_misspelt_by_its_distance_from_the_nearest_name(node: Node) -> None:
+    """Against a plain table of Levenshtein's, with words that are up to three letters off."""
+    names = [parameter.name for parameter in parameters.read(TABLE)]
+    chance = random.Random(7)  # noqa: S311 # any words do, the same each time
+    words = []
+    for name in names * 6:
+        letters = list(name)
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(letters) + 1)
+            letters[at : at + chance.randint(0, 1)] = chance.choice(["", "x", "_", "ab", "E"])
+        words.append("".join(letters) or "x")
+    expected = []
+    for word in words:
+        lower = word.lower()
+        near = [(levenshtein(lower, name.lower()), at) for at, name in enumerate(names) if len(name) > 2]
+        best, at = min(near)
+        found = names[at] if best <= (2 if len(word) > 6 else 1) else ""
+        for name in VERIFYING:
+            if lower.startswith(name):
+                found = name
+        if found:
+            expected.append(f"{word} {found}")
+    assert len(expected) > len(words) // 3
+    assert node.run('misspelt "$1" "$2"', " ".join(words), " ".join(names)).splitlines() == expected
