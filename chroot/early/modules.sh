@@ -1,6 +1,9 @@
 # The drivers that are modules. Sourcing this runs nothing.
 # shellcheck shell=sh
 
+# the seconds that modprobe has for the drivers of all devices
+loading_time=60
+
 # load_modules: loads the driver of each device that has none. PCI devices come first, in the order of their addresses.
 # A bus that a driver brings has devices of its own: it goes on as long as there are new ones. The system's modprobe
 # reads the image's /etc/modprobe.d. Only an image with modules has anything to load.
@@ -10,17 +13,38 @@ load_modules() {
 	say 'modules: loading drivers'
 	known=' '
 	while find_aliases; [ -n "$aliases" ]; do
-		# aliases contain no blanks, and must not be expanded as patterns
-		set -f
-		# shellcheck disable=SC2086
-		chroot "$ROOT/new" modprobe --all --quiet --use-blacklist -- $aliases 2>&1 | while read -r line; do
-			say "modules: $line"
-		done
-		set +f
+		load_drivers || break
 	done
-	loaded=$(cut -d ' ' -f 1 "$ROOT/proc/modules" | sort | tr '\n' ' ')
+	loaded=$(sed -n '/ Loading /!s/ .*//p' "$ROOT/proc/modules" | sort | tr '\n' ' ')
 	loaded=${loaded% }
 	say "modules: loaded ${loaded:-none}"
+}
+
+# load_drivers: has modprobe load the drivers of $aliases. Fails when it does not end within $loading_time seconds. A
+# process that hangs in the kernel cannot be killed: it is left behind, with the drivers that would have come after it.
+load_drivers() {
+	log=$ROOT/run/alchemy/modprobe.log
+	rm -f "$log.ended"
+	# aliases contain no blanks, and must not be expanded as patterns
+	set -f
+	{
+		# shellcheck disable=SC2086
+		chroot "$ROOT/new" modprobe --all --quiet --use-blacklist -- $aliases
+		: >"$log.ended"
+	} >"$log" 2>&1 &
+	set +f
+	read -r now _ <"$ROOT/proc/uptime"
+	deadline=$((${now%.*} + loading_time))
+	until [ -e "$log.ended" ] || [ "${now%.*}" -ge "$deadline" ]; do
+		usleep 20000
+		read -r now _ <"$ROOT/proc/uptime"
+	done
+	while read -r line; do say "modules: $line"; done <"$log"
+	[ ! -e "$log.ended" ] || return 0
+	hanging=$(sed -n 's/^\([^ ]*\) .* Loading .*/\1/p' "$ROOT/proc/modules" | tr '\n' ' ')
+	hanging=${hanging% }
+	say "modules: modprobe does not end within $loading_time s: the boot goes on without ${hanging:-what it loads}"
+	return 1
 }
 
 # find_aliases: sets $aliases to the modaliases of devices without a driver, and adds them to $known, which it leaves out

@@ -9,6 +9,7 @@ from tests.lib.early import Node
 # a kernel, and a modprobe that gives a device its driver: a bridge, by which there is another device
 MODPROBE = """
 uname() { echo 6.12.1-alchemy-1.2; }
+usleep() { command sleep 0.01; }
 chroot() {
     shift
     printf '%s\\n' "$*" >>"$ROOT/calls"
@@ -92,4 +93,23 @@ def test_what_modprobe_says_is_on_the_console(modular: Node) -> None:
         "modules: loading drivers",
         "modules: ERROR: could not insert gold: Exec format error",
         "modules: loaded none",
+    ]
+
+
+def test_the_boot_goes_on_without_a_driver_that_hangs(modular: Node) -> None:
+    attach(modular, "pci", "0000:00:02.0", "pci:v1")
+    hangs = """
+    chroot() {
+        printf 'lead 8192 0 - Live 0x0\ngold 16384 1 - Loading 0x0\n' >"$ROOT/proc/modules"
+        echo 'ERROR: could not insert tin: No such device' >&2
+        until [ -e "$ROOT/over" ]; do command sleep 0.01; done
+    }
+    usleep() { [ ! -s "$ROOT/run/alchemy/modprobe.log" ] || echo 72.34 20.00 >"$ROOT/proc/uptime"; }
+    """
+    modular.run(f'{MODPROBE} {hangs} load_modules; : >"$ROOT/over"; wait')
+    assert modular.said == [
+        "modules: loading drivers",
+        "modules: ERROR: could not insert tin: No such device",
+        "modules: modprobe does not end within 60 s: the boot goes on without gold",
+        "modules: loaded lead",
     ]
