@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
 import struct
 import subprocess
 import tarfile
@@ -115,14 +116,14 @@ VENDORS = [
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A package that is compiled from a file that only a person may fetch: the file's stand-in, its program, and a
-    shared library that it is linked with, which an empty one stands in for."""
+    """A package that is compiled from a file that only a person may fetch: the file's stand-in, its program, and the
+    shared libraries that it is linked with, which empty ones stand in for."""
 
     atom: str
     file: str
     content: bytes
     program: str
-    library: str = ""
+    libraries: tuple[str, ...] = ()
 
 
 SAYS_GOLD = b'#include <stdio.h>\nint main(void) { puts("gold"); return 0; }\n'
@@ -144,6 +145,27 @@ CONFIGURED = {
     "gold.c": SAYS_GOLD,
 }
 
+PCOPY = {
+    "configure": b"#!/bin/sh\necho 'pcopy: gold.c; $(CC) -o pcopy gold.c' >Makefile\n",
+    "gold.c": SAYS_GOLD,
+}
+
+# C that compilers refuse by now, a Makefile that overrides what it is given, and scripts for the boot image of Breakin
+BREAKIN = {
+    "Makefile": (
+        b"CFLAGS= -DTHREADING\nLIBS=-lpanel -lncurses `curl-config --libs`\nVERSION:=0.0\nINSTALLPREFIX=SET_ME\n"
+        b"all: breakin hpl_calc_n\n"
+        b'breakin: breakin.c\n\t$(CC) -DPRODUCT_VERSION=\\"${VERSION}\\" $(CFLAGS) $^ -o $@ ${LIBS}\n'
+    ),
+    "breakin.c": b'nothing() { return; }\nmain() { nothing(); puts("gold"); return 0; }\n',
+    "scripts/startup.sh": b"#!/bin/ash\n. /etc/library.sh\n/etc/breakin/stop.sh\nexec /usr/local/bin/breakin ${ARGS}\n",
+    "scripts/stop.sh": b"#!/bin/ash\nexit 0\n",
+    "scripts/tests/ecc": b"#!/bin/sh\n",
+    "scripts/tests/hpl": b"#!/bin/ash\n",
+    "scripts/tests/mcelog": b"#!/bin/ash\n",
+}
+LATER = b"#!/bin/sh\nDESTDIR=@DESTDIR@\n${DESTDIR}/etc/breakin/stop.sh\nexec ${DESTDIR}/bin/breakin ${ARGS}\n"
+
 SOURCES = [
     Source("app-benchmarks/nbench", "nbench-byte-2.2.3.tar.gz",
            made_by("nbench", "nbench", "nbench-byte-2.2.3", NNET_DAT=b"5 7 8\n"), "nbench"),
@@ -160,8 +182,21 @@ SOURCES = [
            tar("w:gz")({f"sysbench-1.0.20/{name}": content for name, content in CONFIGURED.items()}), "sysbench"),
     Source("app-benchmarks/hpl", "hpl-2.3.tar.gz",
            tar("w:gz")({"hpl-2.3/testing/ptest/gold.c": b'#include "mpi.h"\n' + SAYS_GOLD, "hpl-2.3/src/lead.c": b"",
-                        "hpl-2.3/include/hpl.h": b""}), "xhpl", library="openblas"),
+                        "hpl-2.3/include/hpl.h": b""}), "xhpl", libraries=("openblas",)),
     Source("net-analyzer/nepim", "nepim-0.54.tar.gz", made_by("nepim", "nepim", "nepim-0.54/src"), "nepim"),
+    Source("app-misc/pcopy", "pcopy-1.5.tar.gz",
+           tar("w:gz")({f"pcopy-1.5/{name}": content for name, content in PCOPY.items()}), "pcopy"),
+    Source("app-benchmarks/breakin", "breakin-3.2.tar.gz",
+           tar("w:gz")({f"breakin-3.2/{name}": content for name, content in BREAKIN.items()}),
+           "/etc/breakin/startup.sh", libraries=("panel", "ncurses", "curl")),
+]  # fmt: skip
+
+# what a person has of a program need not be packed as its author did
+OTHERS = [
+    Source("app-misc/pcopy", "pcopy-1.5.tar.gz", tar("w:xz")({"gold.c": SAYS_GOLD}), "pcopy"),
+    Source("app-benchmarks/breakin", "breakin-3.2.tar.gz",
+           tar("w:bz2")({**BREAKIN, "scripts/startup.sh": LATER, "breakin.c": SAYS_GOLD}),
+           "/etc/breakin/startup.sh", libraries=("panel", "ncurses", "curl")),
 ]  # fmt: skip
 
 
@@ -197,6 +232,15 @@ def test_everything_is_listed_before_anything_is_built(inside: tuple[Context, Ch
     assert str(context.root / "distfiles") in str(caught.value.hint)
 
 
+def stand_in(context: Context, chroot: Chroot, library: str) -> None:
+    """Makes an empty library, and what pkg-config says of it."""
+    empty = ["gcc", "-shared", "-x", "c", "/dev/null", "-o", f"/usr/lib64/lib{library}.so"]
+    context.runner.run(chroot.argv(empty), log=context.logfile("byhand"))
+    said = chroot.root / "usr/lib64/pkgconfig" / f"{'libcurl' if library == 'curl' else library}.pc"
+    said.parent.mkdir(exist_ok=True)
+    said.write_text(f"Name: {library}\nDescription: a stand-in\nVersion: 1\nLibs: -l{library}\n", encoding="utf-8")
+
+
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.atom)
 def test_a_vendor_s_program_is_built_from_the_file_in_distfiles(
     inside: tuple[Context, Chroot], vendor: Vendor, tmp_path: Path
@@ -221,19 +265,40 @@ def test_a_vendor_s_program_is_built_from_the_file_in_distfiles(
     assert list(licensed.binds[settings.BINPKGS].glob(f"{vendor.atom}/*.gpkg.tar"))
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.atom)
+@pytest.mark.parametrize("source", [*SOURCES, *OTHERS], ids=lambda source: source.atom)
 def test_a_program_is_compiled_from_the_file_in_distfiles(inside: tuple[Context, Chroot], source: Source) -> None:
     context, chroot = inside
     (context.root / "distfiles" / source.file).write_bytes(source.content)
     log = context.logfile("byhand")
     licensed = dataclasses.replace(chroot, env={**chroot.env, "ACCEPT_LICENSE": "*"})
-    if source.library:
-        empty = ["gcc", "-shared", "-x", "c", "/dev/null", "-o", f"/usr/lib64/lib{source.library}.so"]
-        context.runner.run(licensed.argv(empty), log=log)
-    manifests.make(context, context.root / "overlays/alchemy" / source.atom)
+    for library in source.libraries:
+        stand_in(context, licensed, library)
+    folder = context.root / "overlays/alchemy" / source.atom
+    (folder / "Manifest").unlink(missing_ok=True)
+    manifests.make(context, folder)
     preflight.check(context, licensed, [source.atom], log, sets={})
     context.runner.run(licensed.argv(["emerge", "--oneshot", "--nodeps", "--buildpkg", source.atom]), log=log)
     assert context.runner.capture(licensed.argv([source.program]), log=log) == "gold\n"
+
+
+@pytest.mark.parametrize(
+    ("prints", "status", "says"),
+    [
+        (" 500 :   -1.2e-12   812.31 MFlops   0.1 s", 0, "MSG: residual -1.2e-12, 812.31 MFlops"),
+        (" 500 :    3.4e-05   812.31 MFlops   0.1 s", 1, "linpack: the residual is 3.4e-05 (expected at most 1e-6)"),
+        (" 500 :       -nan   812.31 MFlops   0.1 s", 1, "linpack: the residual is -nan (expected at most 1e-6)"),
+        ("Illegal instruction", 1, "linpack: no result"),
+    ],
+)
+def test_the_load_of_breakin_judges_the_residual(tmp_path: Path, prints: str, status: int, says: str) -> None:
+    program = f"#!/bin/sh\n[ $1 -ge 500 ] && [ $1 -le 20000 ] && [ $2 -eq $1 ] && echo '{prints}' >&2\n"
+    (tmp_path / "linpack").write_text(program, encoding="utf-8")
+    (tmp_path / "linpack").chmod(0o755)
+    script = repository.ROOT / "overlays/alchemy/app-benchmarks/breakin/files/linpack"
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["/bin/sh", script], env=path, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["linpack"]
+    assert (done.returncode, done.stdout, done.stderr) == (status, f"{says}\n", "")
 
 
 # as a program of 32 bits begins that is compiled without the headers and files of its C library

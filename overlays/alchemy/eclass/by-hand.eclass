@@ -34,6 +34,21 @@ by-hand_unzip() {
 	python3 -m zipfile --extract "${DISTDIR}/$1" . || die "cannot unzip $1"
 }
 
+# @FUNCTION: by-hand_untar
+# @USAGE: <file of DISTDIR>
+# @DESCRIPTION:
+# Unpacks a tarball into S, however it is compressed, and whether its files are in a folder or not: what a person kept of
+# a program has the name that the ebuild asks for, and no more in common with other copies.
+by-hand_untar() {
+	mkdir "${WORKDIR}/unpacked" || die
+	tar --extract --no-same-owner --file "${DISTDIR}/$1" --directory "${WORKDIR}/unpacked" || die "cannot unpack $1"
+	local inside=( "${WORKDIR}"/unpacked/* )
+	if [[ ${#inside[@]} != 1 || ! -d ${inside[0]} ]]; then
+		inside=( "${WORKDIR}/unpacked" )
+	fi
+	mv "${inside[0]}" "${S}" || die
+}
+
 # @FUNCTION: by-hand_unrpm
 # @USAGE: <file>
 # @DESCRIPTION:
