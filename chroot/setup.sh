@@ -72,6 +72,9 @@ add_node_programs() {
 }
 
 main() {
+	require busybox sys-apps/busybox
+	require openrc-run sys-apps/openrc
+	require python3 dev-lang/python
 	name_release
 	set_runlevels
 	set_sshd

@@ -21,6 +21,7 @@ from alchemy.portage import (
     kernel_config,
     profile,
     repositories,
+    required,
     runtime,
     scripts,
     settings,
@@ -110,6 +111,7 @@ def _build(context: Context, trees: list[str], output: Path, inputs: Inputs) -> 
         stage3, chroot = inputs["stage3"], folder(context)
         inside, kept = buildroot.prepare(context, stage3, chroot, available, sets, NAME, kernel=kernel)
         stage3s = binpkgs.installed(inside.root)
+        required.check(context, inside, sets, context.logfile(NAME))
         buildroot.build(context, inside, kept, sets, NAME)
         into = _into(root, binpkgs.as_installed(context, inside, kept, stage3s, context.logfile(NAME)))
         _install(context, into, ["sys-apps/baselayout", "@alchemy"])

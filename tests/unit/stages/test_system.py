@@ -190,6 +190,15 @@ def test_what_is_to_be_done_by_hand_is_asked_for_before_anything_is_fetched(
     assert emerges(runner) == []
 
 
+def test_sets_that_lack_what_every_image_needs_are_refused_before_anything_is_built(
+    context: Context, base: Stage, runner: FakeRunner
+) -> None:
+    (context.root / "chroot/setup.sh").write_text("\trequire python3 dev-lang/python\n", encoding="utf-8")
+    with pytest.raises(UserError, match="dev-lang/python: missing"):
+        system.stage(context, {}, {"stage3": base, "tools": no_tools(context)}).make()
+    assert emerges(runner) == []
+
+
 def test_an_atom_of_two_sets_is_asked_for_once(context: Context, base: Stage, runner: FakeRunner) -> None:
     (context.root / "packages/packages.network").write_text("net-misc/openssh\nsys-apps/ethtool\n", encoding="utf-8")
     both = dataclasses.replace(context, config=Config(packages=("core", "network")))
