@@ -34,6 +34,16 @@ _PRIVILEGED = frozenset(
 _CAPABILITY = "security.capability"  # xattr(7), capabilities(7)
 _NET_RAW = 1 << 13
 
+# what a message has of a defect, and the remedy
+_REMEDIES = (
+    ("missing library", "add the package of the library to a set, or to the RDEPEND of the package that needs it"),
+    (
+        "of 32 bits",
+        "for 32 bits, build sys-libs/glibc with USE=multilib and the packages of the libraries with USE=abi_x86_32 "
+        "(etc/portage/package.use); the embedded tree has sys-libs/i386-runtime instead",
+    ),
+)
+
 
 # What pyelftools raises for a malformed file: its own errors, and whatever its code meets.
 _MALFORMED = (
@@ -61,10 +71,8 @@ def check(root: Path, chroot: Path | None = None) -> None:
     elves: dict[Path, _Elf | None] = {}
     found = [*_unresolved(root, elves), *_without_libraries(root, chroot, elves), *_shared_files(root)]
     if found:
-        raise BuildError(
-            "\n".join(["the image is not sound", *(f"  {line}" for line in found)]),
-            hint="add the package of the library to a set, or to the RDEPEND of the package that needs it",
-        )
+        said = "\n".join(["the image is not sound", *(f"  {line}" for line in found)])
+        raise BuildError(said, hint="; ".join(remedy for sign, remedy in _REMEDIES if sign in said) or None)
 
 
 def _unresolved(root: Path, elves: dict[Path, _Elf | None]) -> Iterator[str]:
@@ -83,22 +91,40 @@ def _unresolved(root: Path, elves: dict[Path, _Elf | None]) -> Iterator[str]:
                 yield f"{shown}: missing interpreter {interpreter}"
             continue
         if elf.interpreter and Rooted(root).resolve(elf.interpreter) is None:
-            yield f"{shown}: missing loader {elf.interpreter}"
+            of = " (expected a C library of 32 bits)" if elf.bits == 32 else ""
+            yield f"{shown}: missing loader {elf.interpreter}{of}"
 
 
 def _without_libraries(root: Path, chroot: Path | None, elves: dict[Path, _Elf | None]) -> Iterator[str]:
     """Each program and library that lacks a library, with the package of the build chroot that has it."""
-    lacking = list(_lacking(root, elves))
-    installed = contents.owned(Rooted(chroot)) if chroot and lacking else ()
-    owners = {file.path.name: file.package for file in installed}
-    for path, name in lacking:
-        has_it = f" (it is in {owners[name]})" if name in owners else ""
-        yield f"/{path.relative_to(root)}: missing library {name}{has_it}"
+    lacking = [(path, name, bits(path)) for path, name in _lacking(root, elves)]
+    owners = _owners(chroot, {name for _, name, _ in lacking}) if chroot and lacking else {}
+    for path, name, wide in lacking:
+        of = f" of {wide} bits" if wide == 32 else ""
+        has_it = f" (it is in {owners[name, wide]})" if (name, wide) in owners else ""
+        yield f"/{path.relative_to(root)}: missing library {name}{of}{has_it}"
+
+
+def _owners(chroot: Path, names: set[str]) -> dict[tuple[str, int], str]:
+    """Returns the packages of a build chroot that have libraries of these names, by name and bits."""
+    tree = Rooted(chroot)
+    found = {}
+    for file in contents.owned(tree):
+        path = tree.resolve(file.path.relative_to(chroot)) if file.path.name in names else None
+        if path is not None and path.is_file():
+            found[file.path.name, bits(path)] = file.package
+    return found
 
 
 def missing_libraries(root: Path) -> Iterator[tuple[Path, str]]:
     """Returns each program and library of a root tree with each library that the loader would not find for it."""
     return _lacking(root, {})
+
+
+def bits(path: Path) -> int:
+    """Returns how many bits an ELF file has, by its fifth byte (EI_CLASS: 1 is 32, 2 is 64); 64 for any other file."""
+    with path.open("rb") as file:
+        return 32 if file.read(5) == b"\x7fELF\x01" else 64
 
 
 def _lacking(root: Path, elves: dict[Path, _Elf | None]) -> Iterator[tuple[Path, str]]:

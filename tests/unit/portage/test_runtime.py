@@ -64,3 +64,23 @@ def test_a_library_of_a_package_is_not_copied_and_its_package_is_named(root: Pat
 def test_a_name_that_is_no_library_of_the_compiler_is_left(root: Path, chroot: Path, name: str) -> None:
     write(root, "usr/bin/x", program(name))
     assert runtime.add(root, chroot) == []
+
+
+@pytest.mark.parametrize(
+    ("loader", "folder"), [("lib/ld-linux.so.2", "lib"), ("usr/lib32/ld-linux.so.2", "usr/lib32"), ("", "usr/lib")]
+)
+def test_a_program_of_32_bits_gets_the_compiler_s_libraries_of_32_bits_beside_its_loader(
+    root: Path, chroot: Path, loader: str, folder: str
+) -> None:
+    of_32_bits = elf(bits=32, machine=3)
+    write(root, "usr/bin/coin", elf("libstdc++.so.6", interpreter="/lib/ld-linux.so.2", bits=32, machine=3))
+    if loader:
+        write(root, loader, of_32_bits)
+    if loader.startswith("usr"):
+        (root / "lib").mkdir()
+        (root / "lib/ld-linux.so.2").symlink_to(f"/{loader}")
+        write(root, "etc/ld.so.conf", "/usr/lib32\n")
+    write(chroot, f"{OLD}/32/libstdc++.so.6", of_32_bits)
+    assert runtime.add(root, chroot) == ["libgcc_s.so.1", "libstdc++.so.6", "libstdc++.so.6 (32 bits)"]
+    assert (root / folder / "libstdc++.so.6").read_bytes() == of_32_bits
+    assert list(soundness.missing_libraries(root)) == []

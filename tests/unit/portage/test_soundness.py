@@ -17,28 +17,33 @@ LOAD, DYNAMIC, INTERP = 1, 2, 3  # p_type
 
 
 def elf(
-    *needed: str, interpreter: str = "", rpath: str = "", runpath: str = "", machine: int = 62, kind: int = 3
-) -> bytes:
-    """A 64-bit ELF file that holds what the loader reads, and no code (System V ABI, chapters 4 and 5)."""
+    *needed: str, interpreter: str = "", rpath: str = "", runpath: str = "", machine: int = 62, kind: int = 3,
+    bits: int = 64,
+) -> bytes:  # fmt: skip
+    """An ELF file that holds what the loader reads, and no code (System V ABI, chapters 4 and 5)."""
     names = [*needed, rpath, runpath, interpreter]
     text = b"\0" + b"".join(name.encode() + b"\0" for name in names)
     at = {name: text.index(b"\0" + name.encode() + b"\0") + 1 for name in names if name}
-    start = 64 + 3 * 56
+    header_size, segment_size, address = (64, 56, "Q") if bits == 64 else (52, 32, "I")
+    start = header_size + 3 * segment_size
     tags = [(NEEDED, at[name]) for name in needed]
     tags += [(RPATH, at[rpath])] if rpath else []
     tags += [(RUNPATH, at[runpath])] if runpath else []
     tags += [(STRTAB, start), (STRSZ, len(text)), (0, 0)]
-    dynamic = b"".join(struct.pack("<QQ", *tag) for tag in tags)
+    dynamic = b"".join(struct.pack(f"<2{address}", *tag) for tag in tags)
     size = start + len(text) + len(dynamic)
 
     def segment(kind: int, offset: int, length: int) -> bytes:
+        if bits == 32:
+            return struct.pack("<8I", kind, offset, offset, offset, length, length, 4, 1)
         return struct.pack("<IIQQQQQQ", kind, 4, offset, offset, offset, length, length, 1)
 
     segments = [segment(LOAD, 0, size), segment(DYNAMIC, start + len(text), len(dynamic))]
     segments += [segment(INTERP, start + at[interpreter], len(interpreter) + 1)] if interpreter else []
-    ident = b"\x7fELF\x02\x01\x01" + bytes(9)
-    header = struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, 0, 64, 0, 0, 64, 56, len(segments), 64, 0, 0)
-    return ident + header + b"".join(segments).ljust(3 * 56, b"\0") + text + dynamic
+    ident = b"\x7fELF" + bytes([bits // 32, 1, 1]) + bytes(9)
+    sizes = (header_size, segment_size, len(segments), header_size, 0, 0)
+    header = struct.pack(f"<HHI3{address}I6H", kind, machine, 1, 0, header_size, 0, 0, *sizes)
+    return ident + header + b"".join(segments).ljust(3 * segment_size, b"\0") + text + dynamic
 
 
 def program(*needed: str, **options: str) -> bytes:
@@ -115,6 +120,27 @@ def test_file_capabilities_are_for_the_programs_on_the_list(root: Path, monkeypa
 def test_a_loader_that_is_taken_away_is_missed(root: Path) -> None:
     (root / "usr/lib64/ld-linux-x86-64.so.2").unlink()
     assert f"/usr/bin/sh: missing loader {LOADER}" in problems(root)
+
+
+def test_what_programs_of_32_bits_lack_is_named_with_the_package_of_their_bits(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    loader = "/lib/ld-linux.so.2"
+    write(root, "usr/bin/coin", elf("libc.so.6", interpreter=loader, bits=32, machine=3))
+    chroot = tmp_path_factory.mktemp("chroot")
+    write(chroot, "usr/lib64/libc.so.6", elf())
+    write(chroot, "var/db/pkg/sys-libs/glibc-2/CONTENTS", "obj /usr/lib64/libc.so.6 0123 1\n")
+    with pytest.raises(BuildError) as caught:
+        soundness.check(root, chroot)
+    assert caught.value.message.splitlines()[1:] == [
+        f"  /usr/bin/coin: missing loader {loader} (expected a C library of 32 bits)",
+        "  /usr/bin/coin: missing library libc.so.6 of 32 bits",
+    ]
+    assert "build sys-libs/glibc with USE=multilib" in str(caught.value.hint)
+    write(chroot, "usr/lib/libc.so.6", elf(bits=32, machine=3))
+    write(chroot, "var/db/pkg/sys-libs/i386-runtime-2/CONTENTS", "obj /usr/lib/libc.so.6 0123 1\n")
+    with pytest.raises(BuildError, match=r"libc\.so\.6 of 32 bits \(it is in sys-libs/i386-runtime-2\)"):
+        soundness.check(root, chroot)
 
 
 UNSOUND: dict[str, tuple[Callable[[Path], object], str]] = {
