@@ -20,11 +20,12 @@ _PARENT = f"{_LINK}/parent"
 # between the folder of a repository and the name of a profile
 _PROFILES = "/profiles/"
 _NEAREST = 3
-# by a component of their path: kernel and root tree take GCC and glibc for granted
+# by a component of their path: kernel and root tree take GCC, glibc and OpenRC for granted
 _UNSUPPORTED = {
     "musl": "its C library is musl (expected glibc)",
     "llvm": "its compiler is LLVM's (expected GCC)",
     "clang": "its compiler is LLVM's (expected GCC)",
+    "systemd": "its init is systemd (expected OpenRC)",
 }
 
 
@@ -43,8 +44,8 @@ def configure(tree: Rooted, wanted: Sequence[str], available: Repositories) -> N
     """Makes make.profile of a chroot point into the repositories of this build.
 
     `wanted` are profiles of the main repository, or `REPOSITORY:PROFILE`; empty for those of the stage3. Raises
-    UserError for a profile that its repository lacks, with the nearest that it has, and for one of another C library or
-    compiler.
+    UserError for a profile that its repository lacks, with the nearest that it has, and for one of another C library,
+    compiler or init.
     """
     main = available.main or (EMBEDDED if EMBEDDED in available.paths else None)
     if main is None:
@@ -113,7 +114,7 @@ def _check(profiles: Iterable[Profile], paths: Mapping[str, Path], whose: str) -
             if part in _UNSUPPORTED:
                 raise UserError(
                     f"{whose}: {profile.path}: unsupported: {_UNSUPPORTED[part]}",
-                    hint="name a stage3 and a profile of glibc and GCC: stage3_url and profile in config.yml",
+                    hint="name a stage3 and a profile of glibc, GCC and OpenRC: stage3_url and profile in config.yml",
                 )
         if profile.repository not in paths:
             raise UserError(

@@ -131,9 +131,11 @@ def test_a_profile_that_is_not_there_is_refused_with_the_nearest(
         ("hardened/linux/musl/amd64", "its C library is musl (expected glibc)"),
         (f"{AMD64}/llvm/systemd", "its compiler is LLVM's (expected GCC)"),
         (f"{AMD64}/clang", "its compiler is LLVM's (expected GCC)"),
+        (f"{AMD64}/systemd", "its init is systemd (expected OpenRC)"),
+        (f"{AMD64}/desktop/gnome/systemd", "its init is systemd (expected OpenRC)"),
     ],
 )
-def test_a_profile_of_another_c_library_or_compiler_is_unsupported(
+def test_a_profile_of_another_c_library_compiler_or_init_is_unsupported(
     chroot: Path, available: Repositories, path: str, why: str
 ) -> None:
     (available.paths["core-kit"] / "profiles" / path).mkdir(parents=True)
