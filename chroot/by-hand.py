@@ -1,7 +1,8 @@
 """Prints what the build of the given atoms and sets needs, as JSON; the arguments are those of emerge.
 
 Runs in the build chroot, without network, with Portage's own Python modules. `said` is what emerge printed, `refusal`
-the same when it cannot tell what to build. Else there are, of the packages that would be built or installed:
+the same when it cannot tell what to build, or why it could not build it. There are, of the packages that would be built
+or installed:
 
 - `demands`, what a person has to do, for each package: `files` that only a person may fetch and that are not there,
   `unknown` files, of which the Manifest has no digest, and `licences` that are not accepted;
@@ -24,6 +25,9 @@ import portage
 from portage.const import CUSTOM_MIRRORS_FILE
 from portage.dep import use_reduce
 from portage.util import grabdict
+
+# the version of bash that ebuilds of an EAPI need (PMS 6); older EAPIs need what every stage3 has
+BASH = {"9": (5, 3)}
 
 
 def pretend(arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -98,6 +102,19 @@ def findings(
     }, sources  # fmt: skip
 
 
+def too_new(cpv: str, database: portage.dbapi.porttree.portdbapi, bash: tuple[int, ...]) -> str:
+    """What Portage would say of the bash when it begins to build a package; empty for one that it can build.
+
+    It says so earlier only of ebuilds whose metadata no tree has cached.
+    """
+    (eapi,) = database.aux_get(cpv, ["EAPI"])
+    needed = BASH.get(eapi, (0,))
+    if bash >= needed:
+        return ""
+    needs, has = (".".join(map(str, version)) for version in (needed, bash))
+    return f"{cpv}: EAPI {eapi} requires >=bash-{needs} but only {has} was found\n"
+
+
 def remote(names: set[str]) -> list[dict[str, str]]:
     """Those of the packages, named as emerge prints them, that are to be taken from binary package hosts."""
     tree = portage.db[portage.root]["bintree"]
@@ -119,8 +136,11 @@ def main() -> None:
     if not done.returncode:
         found = re.findall(r"^\[(ebuild|binary)[^]]*\] ([^\s:]+)", done.stdout, re.MULTILINE)
         places = Places(settings)
+        version = subprocess.run(["bash", "-c", "echo ${BASH_VERSINFO[*]:0:2}"], stdout=subprocess.PIPE, check=True)
+        bash = tuple(map(int, version.stdout.split()))
         for kind, cpv in found:
             if database.cpv_exists(cpv):
+                answer["refusal"] += too_new(cpv, database, bash) if kind == "ebuild" else ""
                 demand, sources = findings(cpv, kind == "ebuild", database, settings, places)
                 answer["demands"].append(demand)
                 answer["sources"] += sources

@@ -28,7 +28,7 @@ CORRUPT = re.compile(
 # lines of emerge's that are about something else
 _NOISE = re.compile(r"!!! CONFIG_PROTECT is empty|\[(ebuild|binary) |emerge: searching for similar names")
 
-# where the user has a say in what emerge speaks of
+# what the user can do about what emerge speaks of; \\1 stands for what it says
 _ADVICE = (
     (r"Change USE|USE changes|REQUIRED_USE|USE flag constraints", "edit etc/portage/package.use"),
     (r"keyword", "edit etc/portage/package.accept_keywords"),
@@ -36,7 +36,12 @@ _ADVICE = (
     (r"circular dependencies", "turn off the USE flag that closes the circle, in etc/portage/package.use"),
     (r"single package slot", "mask one of the versions in etc/portage/package.mask, or leave out what needs it"),
     (r"\[blocks |installed at the same time", "leave out one of the packages that block each other"),
-    (r"masked by: EAPI|EAPI \S+ requires", "name a stage3 with a newer Portage and bash in stage3_url"),
+    (r"masked by: EAPI", "name a stage3 with a newer Portage in stage3_url"),
+    (
+        r"EAPI (\S+) requires >=(bash-\d[\w.]*)",
+        r"EAPI \1 needs \2 or newer in the stage3: name such a one in stage3_url, or mask this version in "
+        "etc/portage/package.mask",
+    ),
     (r"no ebuilds to satisfy.*\s*\(dependency required by \"[^@]", "add the repository that has it to overlays"),
 )
 
@@ -156,7 +161,7 @@ def _refused(said: str, sets: Mapping[str, Sequence[str]]) -> UserError:
     said = re.sub(r"\x1b\[[0-9;]*m", "", said)
     named = [f"{file}: {atom}" for file, atoms in sets.items() for atom in atoms if atom in re.split(r"[\s\"']+", said)]
     explanation = [line.rstrip() for line in said.splitlines() if line.strip() and not _NOISE.match(line)]
-    advice = [remedy for pattern, remedy in _ADVICE if re.search(pattern, said)]
+    advice = [found.expand(remedy) for pattern, remedy in _ADVICE if (found := re.search(pattern, said))]
     return UserError(
         "\n".join(["Portage cannot build these package sets", *(f"  {line}" for line in [*named, *explanation])]),
         hint="; or ".join(advice) or f"edit {' or '.join(sets)}",

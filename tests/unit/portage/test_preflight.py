@@ -217,11 +217,12 @@ REMEDIES = {
     ),
     "an EAPI that Portage does not know": (
         "- app-misc/future-1::vendor (masked by: EAPI 99)\n",
-        "name a stage3 with a newer Portage and bash in stage3_url",
+        "name a stage3 with a newer Portage in stage3_url",
     ),
     "an EAPI for a newer bash": (
         " *   EAPI 9 requires >=bash-5.3 but only 5.2 was found\n",
-        "name a stage3 with a newer Portage and bash in stage3_url",
+        "EAPI 9 needs bash-5.3 or newer in the stage3: name such a one in stage3_url, or mask this version in "
+        "etc/portage/package.mask",
     ),
     "a package of a repository that is not there": (
         'emerge: there are no ebuilds to satisfy "app-misc/nowhere".\n'
