@@ -33,8 +33,9 @@ _IMPORTANT = re.compile(
 # may hold these words as parameters
 _COMMAND_LINE = re.compile(r"(?:Kernel c|C)ommand line: ")
 _MOST_WORDS = 10
-# what the kernel said earlier is not about its end; a boot has many of these words
+# what the kernel said earlier is not about its end; a boot has many of these words, until the preliminary init's last
 _END_SECONDS = 60.0
+_HAND_OVER = "alchemy: handing over to "
 # the journal, the reports and the light take this long to end before a reboot
 _ENDING_SECONDS = 180
 _DUMP_SECONDS = 30
@@ -167,14 +168,15 @@ def last_words(machine: Machine, since: float) -> str:
 
 
 def _at_the_end(lines: Iterable[str]) -> list[str]:
-    """Returns what the kernel said last, without the time; a line that has no time is of that of the one before."""
+    """Returns what the kernel said last, since the boot, without the time; a line without a time has the one before."""
     said: list[tuple[float, str]] = []
     for line in lines:
         found = _PREFIX.match(line)
         moment = float(found[1]) if found else said[-1][0] if said else 0.0
         said.append((moment, _PREFIX.sub("", line)))
+    booted = max((number for number, (_, line) in enumerate(said, 1) if line.startswith(_HAND_OVER)), default=0)
     end = max((moment for moment, _ in said), default=0.0)
-    return [line for moment, line in said if moment >= end - _END_SECONDS]
+    return [line for moment, line in said[booted:] if moment >= end - _END_SECONDS]
 
 
 def _time(machine: Machine, path: str) -> float:

@@ -244,6 +244,13 @@ def test_last_words_are_those_of_the_last_dump_in_order(tmp_path: Path) -> None:
     assert resume.last_words(Machine(tmp_path), now + 60) == ""
 
 
+def test_last_words_of_a_machine_that_has_just_booted_are_not_those_of_the_boot(tmp_path: Path) -> None:
+    boot = "<6>[    0.4] mce: CPU0: supports 10 MCE banks\n<15>[    5.1] alchemy: handing over to /sbin/init\n"
+    panic = "<0>[   40.0] Kernel panic - not syncing: Fatal local machine check\n"
+    dump(tmp_path, "dmesg-erst-1", f"Panic#1 Part1\n{boot}{panic}", 1000)
+    assert resume.last_words(Machine(tmp_path), 0) == "Kernel panic - not syncing: Fatal local machine check"
+
+
 @pytest.mark.parametrize(
     "text", ["", "Panic", "Panic#1 Part1", "\xff\xfe", "Panic#x Part1\nx\n", "Restart#1 Part1\nx\n"]
 )
