@@ -11,12 +11,33 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from alchemy.run import Runner
-from tests.lib import keys
+from tests.lib import keys, ramdisk
 from tests.lib.keys import Key
+
+_RAMDISK = pytest.StashKey[Path]()
 
 # how long an example takes says how busy the machine is
 settings.register_profile("alchemy", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("alchemy")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Has the tests of the tiers that build and boot write to RAM, where there is enough of it."""
+    is_worker = hasattr(config, "workerinput")
+    if is_worker or config.option.basetemp or config.option.collectonly:
+        return
+    if all("tests/unit" in argument for argument in config.args) or not ramdisk.is_possible():
+        return
+    config.stash[_RAMDISK] = folder = ramdisk.mount()
+    config.option.basetemp = str(folder / "pytest")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Frees the RAM. What a failed test wrote stays there until the next run."""
+    is_done = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if is_done and _RAMDISK in session.config.stash:
+        ramdisk.unmount(session.config.stash[_RAMDISK])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
