@@ -81,6 +81,7 @@ def test_boot_qemu_has_the_console_on_the_terminal(invoke: Invoke) -> None:
     assert status(child) == 0
 
 
+@pytest.mark.exhaustive
 def test_boot_qemu_boots_by_uefi_to_the_hand_over(invoke: Invoke) -> None:
     child = invoke("boot.qemu", "--firmware=uefi", "--cmdline=shell")
     # the firmware, iPXE and the copies that both make of the ramfs take their time without KVM

@@ -17,7 +17,7 @@ EARLY = "earlyprintk=ttyS0,115200,keep loglevel=8 panic=1"
 CONSOLES = ("console=ttyS5", "console=ttyAMA0", "console=null", "console=", "console=sda")
 
 
-@pytest.mark.parametrize("console", tables.rows(CONSOLES, "console=ttyAMA0", "console="))
+@pytest.mark.parametrize("console", tables.rows(CONSOLES, "console="))
 def test_a_console_that_is_not_there_costs_the_console_only(
     image: Context, key: Path, web: Path, console_log: Path, console: str
 ) -> None:
@@ -30,6 +30,7 @@ def test_a_console_that_is_not_there_costs_the_console_only(
         assert "agetty" not in node.ssh("ps -e")
 
 
+@pytest.mark.exhaustive
 def test_a_rescue_without_a_console_says_so_and_the_boot_goes_on(image: Context, key: Path, console_log: Path) -> None:
     with guest.boot(image, console_log, key, f"console=null {EARLY} real_init=/missing", alone=True) as node:
         node.expect("real_init=/missing: not an executable file")
@@ -57,6 +58,7 @@ def test_every_console_has_the_lines_of_the_init_and_a_login(
     assert "alchemy: handing over to /sbin/init" in second.read_text(errors="replace")
 
 
+@pytest.mark.exhaustive
 def test_serial_over_lan_alone_has_the_lines_of_the_init_and_a_login(
     image: Context, key: Path, console_log: Path, tmp_path: Path
 ) -> None:
@@ -69,6 +71,7 @@ def test_serial_over_lan_alone_has_the_lines_of_the_init_and_a_login(
     assert "alchemy: handing over to /sbin/init" in second.read_text(errors="replace")
 
 
+@pytest.mark.exhaustive
 def test_quotes_are_the_kernels(image: Context, key: Path, web: Path, console_log: Path) -> None:
     with guest.serve_folder(web) as url:
         cmdline = (

@@ -112,6 +112,7 @@ def test_bad_disks_are_named_and_a_disk_with_data_is_left_as_it_is(machine: Mach
     assert digest(machine.folder / "TESTNVME") != hashlib.sha256(bytes(faults.DISK_BYTES)).hexdigest()
 
 
+@pytest.mark.exhaustive
 def test_a_flipped_bit_of_the_memory_fails_the_run_and_names_the_dimm(machine: Machine) -> None:
     run = BurnIn(machine.node, "--only memory --time 30s")
     run.wait_for("step memory: RUNNING")
@@ -122,6 +123,7 @@ def test_a_flipped_bit_of_the_memory_fails_the_run_and_names_the_dimm(machine: M
     assert " lost what was written " in failed["memory-miscompare"]
 
 
+@pytest.mark.exhaustive
 def test_a_killed_supervisor_is_told_and_the_run_can_go_on(machine: Machine) -> None:
     node = machine.node
     run = BurnIn(node, "--only cpu --time 20s")

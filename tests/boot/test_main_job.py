@@ -85,6 +85,7 @@ def test_tool(node: Guest, tool: tools.Tool) -> None:
     tool.check(node)
 
 
+@pytest.mark.exhaustive
 def test_a_vendor_s_program_in_opt_is_found_by_everybody(node: Guest) -> None:
     node.ssh("sudo mkdir -p /opt/bin && printf '#!/bin/sh\\necho gold\\n' | sudo tee /opt/bin/tool >/dev/null")
     service = "#!/sbin/openrc-run\\nstart() { tool >/run/found; }\\n"

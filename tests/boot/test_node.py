@@ -18,6 +18,7 @@ from tests import collins_parsers, ocp, repository
 from tests.boot import guest, lldp
 from tests.boot.guest import Guest
 from tests.boot.lldp import Switch
+from tests.lib import tables
 
 SCHEMA = repository.ROOT / "chroot/node/alchemy_node/inventory/schema.json"
 DIMM = "type=17,loc_pfx=DIMM_A,bank=BANK 0,manufacturer=Alchemy,serial=TEST0001,asset=none,part=TEST-PART,speed=3200"
@@ -93,7 +94,7 @@ def test_the_document_holds_what_the_machine_has_and_nothing_else(document: Any)
     assert document["alchemy"]["bmc"]
 
 
-@pytest.mark.parametrize(("tlvs", "refusal"), CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(("tlvs", "refusal"), tables.rows(CASES, "nothing", "complete", "only what is mandatory"))
 def test_the_documents_for_collins_are_taken_or_refused_by_name(
     node: Guest, switch: Switch, tlvs: tuple[tuple[int, bytes], ...], refusal: str
 ) -> None:
@@ -113,6 +114,7 @@ def test_the_documents_for_collins_are_taken_or_refused_by_name(
         collins_parsers.lldp(node.ssh("sudo -n cat /tmp/collins/lldp.xml"), collins_parsers.Settings())
 
 
+@pytest.mark.exhaustive
 def test_a_quick_burn_in_of_a_good_machine_passes(node: Guest) -> None:
     status, output = node.try_ssh("sudo -n alchemy-burnin --profile quick --scale 0.02", 600)
     assert status == 0, output

@@ -7,6 +7,8 @@ import re
 import struct
 from pathlib import Path
 
+import pytest
+
 from alchemy.context import Context
 from alchemy.parts import command_signature, parameters
 from alchemy.run import Runner
@@ -135,6 +137,7 @@ def silent_interface(*options: str) -> list[str]:
     return ["-netdev", "hubport,id=silent,hubid=9", "-device", ",".join(device)]
 
 
+@pytest.mark.exhaustive
 def test_the_interface_of_bootif_is_waited_for(image: Context, key: Path, console_log: Path) -> None:
     # the second interface of QEMU's numbers: nobody answers there, and the other one gets its lease all the same
     cmdline = "BOOTIF=01-52-54-00-12-34-57 net_timeout=12"
@@ -168,6 +171,7 @@ def test_what_is_fetched_has_to_have_its_digest(image: Context, key: Path, web: 
             assert "must not run" not in node.ssh("sudo cat /var/log/command_url.log 2>/dev/null || true")
 
 
+@pytest.mark.exhaustive
 def test_a_command_runs_beside_the_boot(image: Context, key: Path, web: Path, console_log: Path) -> None:
     (web / "command").write_text(
         "#!/bin/sh\necho turning lead\nwhile [ ! -e /run/go ]; do sleep 1; done\necho gold\nexit 7\n"
@@ -202,6 +206,7 @@ def test_a_signed_command_runs(image: Context, key: Path, web: Path, console_log
         node.expect("command_url: ended with status 0")
 
 
+@pytest.mark.exhaustive
 def test_keys_of_another_digest_and_an_unsigned_command_are_not_used(
     image: Context, key: Path, web: Path, console_log: Path, runner: Runner
 ) -> None:

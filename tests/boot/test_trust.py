@@ -167,6 +167,7 @@ class Failing(SimpleHTTPRequestHandler):
         """Nothing: the test says what matters."""
 
 
+@pytest.mark.exhaustive
 def test_what_failed_before_the_hand_over_is_tried_again_until_it_works(
     image: Context, key: Path, web: Path, console_log: Path
 ) -> None:
@@ -195,6 +196,7 @@ def test_what_failed_before_the_hand_over_is_tried_again_until_it_works(
             assert node.ssh("sudo cat /run/alchemy/pending") == ""
 
 
+@pytest.mark.exhaustive
 def test_both_ssh_servers_have_the_same_host_key(image: Context, key: Path, web: Path, console_log: Path) -> None:
     with (
         guest.serve_folder(web) as url,

@@ -173,6 +173,7 @@ def test_with_a_lock_a_build_is_of_what_was_there_then(site: Site) -> None:
         lock.unlink()
 
 
+@pytest.mark.exhaustive
 def test_the_tree_may_be_a_daily_snapshot(site: Site) -> None:
     site.take_snapshots()
     site.clone.build("build.system")
@@ -312,6 +313,7 @@ def test_a_package_of_a_binhost_is_refused(
     assert not [path for path in consumer.cache.rglob("*.gpkg.tar*") if path.name.startswith("busybox")]
 
 
+@pytest.mark.exhaustive
 def test_offline_it_is_built_again_from_the_cache(site: Site) -> None:
     before = site.clone.published()
     for folder in (site.clone.work, site.clone.cache / "stages", site.clone.root / "bin"):

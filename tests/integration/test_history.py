@@ -208,6 +208,7 @@ def test_an_image_is_of_the_state_of_its_repositories_forth_and_back(
         assert seen.setdefault(state, found) == found
 
 
+@pytest.mark.exhaustive
 def test_what_is_built_with_the_cache_of_other_states_is_what_is_built_from_nothing(
     small: Context, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ def test_of_a_tree_by_rsync_files_and_folders_are_taken_and_nothing_else(
     assert len(list(copy.rglob("*.ebuild"))) == len(list(folder.rglob("*.ebuild"))) > 50
 
 
+@pytest.mark.exhaustive
 def test_a_tree_by_rsync_is_refused_where_the_stage3_cannot_verify_it(
     build_context: Context, url: str, tmp_path: Path
 ) -> None:
