@@ -60,7 +60,7 @@ def packages(_: Context, k: str = "") -> None:
 @task(help=_K)
 @command
 def exhaustive(_: Context, k: str = "") -> None:
-    """Run the tests marked `exhaustive`: the slow ones, and rows of long tables, that the other tasks leave out. Needs root."""
+    """Run the tests marked `exhaustive`: slow ones and rows of long tables, which the others leave out. Needs root."""
     _pytest(k, *_BY_FILE, "-m", "exhaustive", "tests/unit", "tests/integration", "tests/boot", "tests/rack")
 
 
