@@ -103,11 +103,9 @@ def boot_folder(context: Context, cmdline: str) -> Iterator[Path]:
 
     Raises UserError when bin/ holds no image, or when an iPXE script cannot hold the command line.
     """
-    if not (context.bin / pxe.BOOT_SCRIPT).exists():
-        raise UserError(f"{context.bin}: no image", hint="./run build.all")
+    script = _script(context)
     if "\n" in cmdline:
         raise UserError("--cmdline: contains a newline (expected one line)")
-    script = (context.bin / pxe.BOOT_SCRIPT).read_text(encoding="utf-8").splitlines()
     with TemporaryDirectory(prefix="alchemy-boot-") as name:
         folder = Path(name)
         for path in context.bin.iterdir():
@@ -119,12 +117,21 @@ def boot_folder(context: Context, cmdline: str) -> Iterator[Path]:
 
 
 def direct(context: Context, cmdline: str) -> Direct:
-    """Returns the kernel and ramfs of bin/, with the command line of boot.ipxe followed by `cmdline`."""
-    script = (context.bin / pxe.BOOT_SCRIPT).read_text(encoding="utf-8").splitlines()
-    words = next(line for line in script if line.startswith("kernel ")).split()
+    """Returns the kernel and ramfs of bin/, with the command line of boot.ipxe followed by `cmdline`.
+
+    Raises UserError when bin/ holds no image.
+    """
+    words = next(line for line in _script(context) if line.startswith("kernel ")).split()
     given = [word for word in words[2:] if not word.startswith("initrd=")]
     kernel, *ramfs = (context.bin / name for name in bundle.booted(context))
     return Direct(kernel, ramfs[0] if ramfs else None, " ".join([*given, cmdline]))
+
+
+def _script(context: Context) -> list[str]:
+    path = context.bin / pxe.BOOT_SCRIPT
+    if not path.exists():
+        raise UserError(f"{context.bin}: no image", hint="./run build.all")
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def kvm_works(context: Context) -> bool:

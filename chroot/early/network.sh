@@ -28,7 +28,7 @@ start_network() {
 		! is_settled || break
 		[ "$now" -lt "$deadline" ] || break
 		solicit_again
-		usleep 200000
+		usleep 100000
 	done
 	stop_asking
 	take_rest

@@ -16,9 +16,11 @@ def lease(node: Node, reason: str, **variables: str) -> list[str]:
     text = (EARLY / "udhcpc").read_text(encoding="utf-8")
     for path in ("/run/alchemy", "/sys/class/net"):
         text = text.replace(path, f"{node.root}{path}")
-    script = node.write("udhcpc", text.replace("ROOT=''", f"ROOT={node.root}\n{STUBS}"))
+    # before the script begins, and behind the functions that it reads
+    stubs = f"ROOT={node.root}\n{STUBS}"
+    script = node.write("udhcpc", text.replace("ROOT=''", stubs))
     assignments = "".join(f"{name}='{value}'; " for name, value in variables.items())
-    node.run(f"early={EARLY}; {assignments} set -- {reason}; . {script}", load="", stubs="")
+    node.run(f"early={EARLY}; {assignments} set -- {reason}; . {script}", load="", stubs=stubs)
     return node.calls
 
 

@@ -106,6 +106,8 @@ def test_without_an_image_there_is_nothing_to_boot(context: Context) -> None:
     with pytest.raises(UserError, match="no image") as caught, qemu.boot_folder(context, ""):
         pytest.fail("served")
     assert "build.all" in str(caught.value.hint)
+    with pytest.raises(UserError, match="no image"):
+        qemu.direct(context, "")
 
 
 def test_a_command_line_with_a_newline_is_refused(built: Context) -> None:
