@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ from alchemy.context import Context
 from alchemy.host.chroot import Chroot
 from alchemy.stages import outputs, plan
 from tests import repository
+from tests.boot.conftest import VERSION
+from tests.lib import clones
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +47,13 @@ def tools(build_context: Context) -> Chroot:
     planned = plan.create(build_context, plan.recall(build_context))
     plan.realize(build_context, [planned["tools"]])
     return outputs.tools(planned["tools"].output)
+
+
+@pytest.fixture(scope="session")
+def kernel(build_context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tarball of a kernel that boots: that of the boot tests, which takes a quarter of an hour to compile."""
+    context = dataclasses.replace(build_context, version=VERSION)
+    made = plan.create(context, plan.recall(context))["kernel"]
+    with repository.locked():
+        plan.realize(context, [made])
+    return clones.bootable_kernel(made.output, tmp_path_factory.mktemp("kernel") / "linux")

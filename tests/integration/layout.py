@@ -62,7 +62,15 @@ chmod -R a+rX $home
 _LEFT = ("mnt", "var/cache/binpkgs", "var/cache/edb", "var/db/repos", "var/log", "var/tmp")
 
 # where a Gentoo stage3 has the libraries of its compiler
-_COMPILER = "usr/lib/gcc/x86_64-pc-linux-gnu/14"
+COMPILER = "usr/lib/gcc/x86_64-pc-linux-gnu/14"
+
+# one of them that is there for 32 bits, too
+OF_32_BITS = "libatomic.so.1"
+
+# where /usr is not merged: the folders beside it, and the packages that have all their programs and libraries there
+_OUTSIDE_USR = ("bin", "sbin", "lib", "lib64")
+_MOVED = ("bash", "busybox", "glibc", "openrc")
+_BUSYBOX = "/bin/busybox"
 
 # what is where in a stage3 of Funtoo: its repositories and their kits come with meta-repo, in git
 _FUNTOO_LINKS = {"./etc/portage/repos.conf": "/var/git/meta-repo/repos.conf"}
@@ -72,9 +80,10 @@ _EGO = "[global]\nrelease = 1.4-release\nsync_base_url = https://github.com/funt
 _COMPRESS = {".xz": ["xz", "-0", "-T0"], ".zst": ["zstd", "--quiet", "-1", "-T0"]}
 
 
-def furnished(context: Context, atoms: Sequence[str], folder: Path) -> Path:
+def furnished(context: Context, atoms: Sequence[str], folder: Path, *, merged: bool = True) -> Path:
     """Returns the tarball of a stage3 with packages in its database, as Gentoo's have hundreds: an image gets them from
-    there, and they are not compiled again. It is the embedded one, with packages of the cache that tests share."""
+    there, and they are not compiled again. It is the embedded one, with packages of the cache that tests share. /usr is
+    `merged`, or /bin, /sbin, /lib and /lib64 are folders of their own."""
     base = plan.create(context, plan.recall(context))["stage3"]
     plan.realize(context, [base])
     root, tarball = folder / "furnished", folder / "furnished.tar.zst"
@@ -84,14 +93,46 @@ def furnished(context: Context, atoms: Sequence[str], folder: Path) -> Path:
     for path in (root / "etc/portage").iterdir():
         if path.name != "make.profile":
             files.remove(path)
-    (root / _COMPILER).mkdir(parents=True)
+    (root / COMPILER / "32").mkdir(parents=True)
     for name in ("libgcc_s.so.1", "libstdc++.so.6"):
-        shutil.copy(root / "usr/lib64" / name, root / _COMPILER)
+        shutil.copy(root / "usr/lib64" / name, root / COMPILER)
+    linking = ["gcc", "-m32", "-shared", "-nostdlib", f"-Wl,-soname,{OF_32_BITS}", "-x", "c", "/dev/null"]
+    linking += ["-o", f"/{COMPILER}/32/{OF_32_BITS}"]
+    context.runner.run(inside.argv(linking), log=context.logfile("furnished"), what="linking")
+    if not merged:
+        _split_usr(root)
     leave_out = [f"--exclude=./{path}/*" for path in _LEFT]
     pack: list[str | Path] = ["--use-compress-program=zstd --quiet -1 -T0", "--file", tarball, "--directory", root, "."]
     context.runner.run(["tar", "--create", *leave_out, *pack], log=context.logfile("furnished"), what="packing")
     files.remove(root)
     return tarball
+
+
+def _split_usr(root: Path) -> None:
+    """Makes folders of the links /bin, /sbin, /lib and /lib64. What packages have there is moved there; all else is
+    linked, so that the programs of the stage3 are found in either place."""
+    for name in _OUTSIDE_USR:
+        (root / name).unlink()
+        (root / name).mkdir()
+        for file in (root / "usr" / name).iterdir():
+            (root / name / file.name).symlink_to(f"../usr/{name}/{file.name}")
+    for contents in root.glob("var/db/pkg/*/*/CONTENTS"):
+        moves = contents.parent.name.rpartition("-")[0] in _MOVED
+        lines = []
+        for line in contents.read_text(encoding="utf-8").splitlines():
+            kind, path, *rest = line.split(" ")
+            target = path.removeprefix("/usr") if moves else path
+            if kind != "dir" and target.rpartition("/")[0].lstrip("/") in _OUTSIDE_USR:
+                (root / target.lstrip("/")).unlink()
+                (root / f"usr{target}").rename(root / target.lstrip("/"))
+                (root / f"usr{target}").symlink_to(f"../..{target}")
+                lines.append(" ".join([kind, target, *rest]))
+            else:
+                lines.append(line)
+            if target == _BUSYBOX:
+                # its applets are links to it in /usr/bin
+                lines.append(f"sym /usr{_BUSYBOX} -> ../..{_BUSYBOX} {rest[-1]}")
+        contents.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def stage3(source: Path, target: Path, name: str, key: Key) -> None:

@@ -5,13 +5,23 @@ Nearly all packages install text files, so that an image of them is built in a m
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests import repository
 from tests.integration import layout
 from tests.lib.gits import Repository
 
 PROFILE = f"{layout.PROFILE}/node"
+
+# for a stage3 whose /usr is not merged
+SPLIT_USR = f"{layout.PROFILE}/split-usr"
+
+# an init that the image does not have
+SYSTEMD = f"{PROFILE}/systemd"
 
 # as Funtoo combines profiles
 PROFILES = [f"gentoo:{PROFILE}", "vendor:node"]
@@ -22,6 +32,10 @@ MESSAGE = "gold melts at 1064 degrees"
 # what the program PROGRAM prints
 PROGRAM = "furnace"
 PRINTED = "gold melts at 1337 K"
+
+# the same for a program of 32 bits, with a C library of 32 bits
+COIN = "coin"
+COIN_PRINTED = "gold of 32 bits"
 
 # an atom of the packages that show something, which is added to an image
 ADDED = "app-misc/ore"
@@ -114,6 +128,22 @@ src_install() {
 }
 """
 
+# a program of 32 bits, which needs the C library and a library of the compiler: the compiler has no start files for it
+_COIN = f"""\
+src_compile() {{
+	"${{CHOST}}-gcc" -m32 -nostdlib -fPIE -pie ${{LDFLAGS}} -Wl,--no-as-needed -Wl,--dynamic-linker=/lib/ld-linux.so.2 \
+		-x c - -x none /usr/lib32/libc.so.6 /{layout.COMPILER}/32/{layout.OF_32_BITS} -o {COIN} <<-EOF || die
+		int puts(const char *);
+		void exit(int);
+		__attribute__((force_align_arg_pointer)) void _start(void) {{ puts("{COIN_PRINTED}"); exit(0); }}
+	EOF
+}}
+
+src_install() {{
+	dobin {COIN}
+}}
+"""
+
 # The embedded tree's Python is in no stage3 that its package is installed in: there it leaves that of the stage3 alone.
 # This one is that of the stage3, with the extension modules that need no library of their own.
 _PYTHON = """\
@@ -180,11 +210,22 @@ GOOD: Mapping[str, str] = {
     "asked-9999": ebuild(installs("/usr/share/real/asked"), KEYWORDS="", PROPERTIES="live"),
     "agreed-1": ebuild(installs("/usr/share/real/agreed"), LICENSE="vendor-terms"),
     "twofold-1": ebuild(_TWOFOLD, IUSE="abi_x86_32 abi_x86_64"),
+    "coin-1": ebuild(_COIN, DEPEND="sys-libs/i386-runtime", RDEPEND="sys-libs/i386-runtime"),
     "furnace-1": ebuild(_PROGRAM),
     "talker-1": ebuild(installs("/usr/share/real/talker") + f'pkg_postinst() {{\n\tewarn "{MESSAGE}"\n}}\n'),
 }  # fmt: skip
 
-MORE: Mapping[str, str] = {"ore-1": ebuild(installs("/usr/share/real/ore"))}
+MORE: Mapping[str, str] = {
+    "ore-1": ebuild(installs("/usr/share/real/ore")),
+    # it brings what every image needs as dependencies
+    "mine-1": ebuild(RDEPEND="dev-lang/python sys-apps/busybox sys-apps/openrc"),
+}
+
+# the folders beside /usr, and in them what everything else takes for granted
+_UNMERGED = """_folder 0755 bin sbin lib "${libdir}" usr/sbin
+	_link "../${libdir}" lib/x86_64-linux-gnu
+	_link busybox bin/sh
+	_link busybox bin/login"""
 
 # packages of other categories
 OTHERS: Mapping[str, str] = {
@@ -217,6 +258,7 @@ BAD: Mapping[str, str] = {
     "licensed-1": ebuild(LICENSE="vendor-eula"),
     "byhand-1": ebuild(SRC_URI="gold.zip", RESTRICT="fetch"),
     "eapi-1": ebuild(EAPI="9"),
+    "cached-1": ebuild(EAPI="9"),
     "future-1": ebuild(EAPI="99"),
     "lost-1": ebuild(RDEPEND="app-misc/nowhere"),
     "pretender-1": ebuild('pkg_pretend() {\n\tdie "CONFIG_GOLD is not set in the kernel"\n}\n'),
@@ -237,7 +279,13 @@ def main(folder: Path) -> Repository:
         f"profiles/{PROFILE}/parent": "..\n../../../../../base\n",
         f"profiles/{PROFILE}/eapi": "8\n",
         f"profiles/{PROFILE}/package.mask": "# breaks the furnace\napp-misc/unsafe\n",
-        "profiles/profiles.desc": f"amd64 {layout.PROFILE} stable\namd64 {PROFILE} stable\n",
+        f"profiles/{SPLIT_USR}/parent": "../node\n",
+        f"profiles/{SPLIT_USR}/eapi": "8\n",
+        f"profiles/{SYSTEMD}/parent": "..\n",
+        f"profiles/{SYSTEMD}/eapi": "8\n",
+        "profiles/profiles.desc": "".join(
+            f"amd64 {profile} stable\n" for profile in (layout.PROFILE, PROFILE, SPLIT_USR, SYSTEMD)
+        ),
         "eclass/metal.eclass": "METAL_OF_ECLASS=gold\n",
         "metadata/news/2026-01-01-gold/2026-01-01-gold.en.txt": (
             "Title: Gold\nAuthor: A <a@example.org>\nPosted: 2026-01-01\nRevision: 1\nNews-Item-Format: 2.0\n\nGold\n"
@@ -264,7 +312,26 @@ def overlay(folder: Path) -> None:
     }
     for full, text in {**GOOD, **MORE, **BAD}.items():
         files[f"app-misc/{full.rpartition('-')[0]}/{full}.ebuild"] = text
+    # as Gentoo's mirrors have it: no ebuild is run to know what it is
+    digest = hashlib.md5(BAD["cached-1"].encode(), usedforsecurity=False).hexdigest()
+    files["metadata/md5-cache/app-misc/cached-1"] = (
+        "".join(f"{name}={text}\n" for name, text in (_DEFAULTS | {"EAPI": "9"}).items() if name != "S")
+        + f"DEFINED_PHASES=-\n_md5_={digest}\n"
+    )
     _write(folder, files | {f"{path}.ebuild": text for path, text in OTHERS.items()})
+
+
+def unmerged_baselayout(folder: Path) -> None:
+    """Adds a later version of sys-apps/baselayout to a repository, which does not merge /usr."""
+    original = repository.ROOT / "overlays/embedded/sys-apps/baselayout"
+    shutil.copytree(original / "files", folder / "sys-apps/baselayout/files")
+    (source,) = original.glob("*.ebuild")
+    text, folders = source.read_text(encoding="utf-8"), "_folder 0755 usr usr/bin"
+    assert folders in text
+    merging = re.compile(r"\t_link (usr/bin s?bin|bin usr/sbin|usr/lib lib|\"usr/\$\{libdir\}\" \"\$\{libdir\}\")\n")
+    text, count = merging.subn("", text.replace(folders, f"{_UNMERGED}\n\t{folders}"))
+    assert count == 5
+    _write(folder, {"sys-apps/baselayout/baselayout-99.ebuild": text})
 
 
 def settings(folder: Path) -> None:

@@ -22,13 +22,12 @@ from alchemy.context import Context
 from alchemy.errors import AlchemyError, BuildError
 from alchemy.host import files
 from alchemy.host.chroot import Chroot
-from alchemy.portage import binpkgs, buildroot, preflight, repositories
+from alchemy.portage import binpkgs, buildroot, preflight, repositories, required, soundness
 from alchemy.stages import outputs, plan, system
 from tests import repository
 from tests.boot import guest
 from tests.boot.conftest import PASSWORD, VERSION
 from tests.integration import layout, realtree
-from tests.lib import clones
 from tests.lib.clones import Clone, small_clone
 from tests.lib.keys import Key
 from tests.lib.mirror import Server
@@ -42,16 +41,6 @@ ATOMS = [
     layout.SCRIPTS,
     *sorted({f"app-misc/{name.rpartition('-')[0]}" for name in realtree.GOOD}),
 ]
-
-
-@pytest.fixture(scope="module")
-def kernel(build_context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tarball of a kernel that boots: that of the boot tests, which takes a quarter of an hour to compile."""
-    context = dataclasses.replace(build_context, version=VERSION)
-    made = plan.create(context, plan.recall(context))["kernel"]
-    with repository.locked():
-        plan.realize(context, [made])
-    return clones.bootable_kernel(made.output, tmp_path_factory.mktemp("kernel") / "linux")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +114,7 @@ def built(context: Context) -> tuple[Context, Chroot]:
     return context, dataclasses.replace(inside, binds={**inside.binds, "/var/cache/binpkgs": folder})
 
 
-def test_the_image_boots_to_a_login_and_runs_a_program_of_the_tree(context: Context, tmp_path: Path) -> None:
+def test_the_image_boots_to_a_login_and_runs_programs_of_the_tree(context: Context, tmp_path: Path) -> None:
     if shutil.which("qemu-system-x86_64") is None:
         repository.skip_or_fail("an image boots in qemu-system-x86_64")
     with guest.boot(context, tmp_path / "console.log", tmp_path, network=False) as node:
@@ -137,6 +126,8 @@ def test_the_image_boots_to_a_login_and_runs_a_program_of_the_tree(context: Cont
         node.expect(r"\$ ")
         node.type(realtree.PROGRAM)
         node.expect(realtree.PRINTED)
+        node.type(realtree.COIN)
+        node.expect(realtree.COIN_PRINTED)
 
 
 def manifest(clone: Clone) -> dict[str, Any]:
@@ -149,7 +140,7 @@ def test_the_manifest_lists_the_profiles_and_what_came_in_and_was_left_out_unask
     left_out = {"path": layout.PERL_SCRIPT, "interpreter": "/usr/bin/perl", "package": f"{layout.SCRIPTS}-1"}
     assert found["profile"] == realtree.PROFILES
     assert found["left_out"] == [left_out]
-    assert found["compiler_libraries"] == ["libgcc_s.so.1", "libstdc++.so.6"]
+    assert found["compiler_libraries"] == [f"{layout.OF_32_BITS} (32 bits)", "libgcc_s.so.1", "libstdc++.so.6"]
 
 
 def test_packages_of_the_stage3_are_not_built_again(clone: Clone) -> None:
@@ -227,7 +218,16 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "a mask of the profile": (("unsafe",), ("app-misc/unsafe-1", "breaks the furnace"), "etc/portage/package.unmask"),
     "a licence in a group": (("licensed",), ("app-misc/licensed-1: not accepted: vendor-eula",), "accept_licenses"),
     "a file to fetch by hand": (("byhand",), ("gold.zip has to be fetched by hand",), "distfiles"),
-    "EAPI 9 where bash is too old": (("eapi",), ("EAPI 9 requires >=bash-5.3",), "stage3_url"),
+    "EAPI 9 where bash is too old": (
+        ("eapi",),
+        ("app-misc/eapi", "EAPI 9 requires >=bash-5.3 but only 5.2 was found"),
+        "name such a one in stage3_url",
+    ),
+    "EAPI 9 in a tree with a cache of metadata": (
+        ("cached",),
+        ("app-misc/cached-1: EAPI 9 requires >=bash-5.3 but only 5.2 was found",),
+        "bash-5.3 or newer",
+    ),
     "an unknown EAPI": (("future",), ("app-misc/future-1", "EAPI 99"), "Portage"),
     "a dependency that is nowhere": (("lost",), ("app-misc/nowhere", "app-misc/lost-1"), "overlays"),
 }
@@ -253,6 +253,43 @@ def test_a_check_of_a_package_before_it_is_built_is_told(built: tuple[Context, C
     assert "CONFIG_GOLD is not set in the kernel" in caught.value.message
 
 
+def sets_that_lack(built: tuple[Context, Chroot], atom: str) -> str:
+    """What a build of a set with one atom says of packages that every image needs; empty when it goes on."""
+    context, inside = built
+    listed = inside.root / "etc/portage/sets/alchemy"
+    before = listed.read_text(encoding="utf-8")
+    listed.write_text(f"{atom}\n", encoding="utf-8")
+    try:
+        required.check(context, inside, {"packages/packages.core": [atom]}, context.logfile("test"))
+    except AlchemyError as error:
+        return f"{error.message}\n{error.hint}"
+    finally:
+        listed.write_text(before, encoding="utf-8")
+    return ""
+
+
+def test_sets_that_do_not_bring_what_every_image_needs_are_refused(built: tuple[Context, Chroot]) -> None:
+    said = sets_that_lack(built, f"app-misc/{realtree.PROGRAM}")
+    assert "dev-lang/python: missing (expected in a set: chroot/setup.sh runs its python3)" in said
+    assert "echo dev-lang/python >>packages/packages.core" in said
+    assert "sys-apps/busybox: missing" in said
+    assert sets_that_lack(built, "app-misc/mine") == ""
+
+
+def test_a_program_of_32_bits_without_its_c_library_is_refused_with_the_package_that_has_it(
+    built: tuple[Context, Chroot], output: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(output / outputs.ROOT, tmp_path / "root", symlinks=True)
+    files.remove(tmp_path / "root/usr/lib32")
+    with pytest.raises(BuildError) as caught:
+        soundness.check(tmp_path / "root", built[1].root)
+    program = f"/usr/bin/{realtree.COIN}"
+    assert f"{program}: missing loader /lib/ld-linux.so.2 (expected a C library of 32 bits)" in caught.value.message
+    has_it = r"missing library libc\.so\.6 of 32 bits \(it is in sys-libs/i386-runtime-\S+\)"
+    assert re.search(f"{program}: {has_it}", caught.value.message)
+    assert "USE=multilib" in str(caught.value.hint)
+
+
 def test_a_package_more_gives_what_installing_all_would(clone: Clone, output: Path) -> None:
     sets = clone.root / "packages/packages.core"
     sets.write_text("".join(f"{atom}\n" for atom in [*ATOMS, realtree.ADDED]), encoding="utf-8")
@@ -267,6 +304,42 @@ def test_a_package_more_gives_what_installing_all_would(clone: Clone, output: Pa
     assert (whole / outputs.ROOT / "usr/share/real/ore").read_text(encoding="utf-8") == "gold\n"
 
 
+# These builds end early, and take the chroot of the image away. What the user has edited, and what the message has.
+NO_IMAGE: Mapping[str, tuple[Mapping[str, object], list[str], tuple[str, ...]]] = {
+    "a profile of systemd": (
+        {"profile": realtree.SYSTEMD},
+        ATOMS,
+        (
+            f"profile: {realtree.SYSTEMD}: unsupported: its init is systemd (expected OpenRC)",
+            "profile of glibc, GCC and OpenRC",
+        ),
+    ),
+    "sets without Python": (
+        {},
+        [atom for atom in ATOMS if "python" not in atom],
+        ("dev-lang/python: missing (expected in a set: chroot/setup.sh runs its python3)", "echo dev-lang/python >>"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("changed", "atoms", "said"), NO_IMAGE.values(), ids=NO_IMAGE)
+def test_what_no_image_is_built_from_is_refused_before_anything_is_compiled(
+    clone: Clone, changed: Mapping[str, object], atoms: list[str], said: tuple[str, ...]
+) -> None:
+    configured = json.loads((clone.root / "config.yml").read_text(encoding="utf-8"))
+    sets = clone.root / "packages/packages.core"
+    sets.write_text("".join(f"{atom}\n" for atom in atoms), encoding="utf-8")
+    clone.configure(configured | changed)
+    try:
+        status, message = clone.run("build.system")
+    finally:
+        clone.configure(configured)
+        sets.write_text("".join(f"{atom}\n" for atom in ATOMS), encoding="utf-8")
+    assert status == 2, message
+    assert not [text for text in said if text not in message], message
+    assert "Emerging" not in message
+
+
 _SHOWN = "test_the_image_has_what_the_packages_of_a_real_tree_install"
 _REFUSED = "test_a_package_that_cannot_be_built_is_refused_with_the_cause_and_the_remedy"
 _UNIT = "tests/unit"
@@ -274,7 +347,10 @@ _UNIT = "tests/unit"
 # What real trees have → the tests that show it: the file, if it is another one, the test, and the row of its table.
 # tests/unit/test_real_cases.py looks whether they are there.
 COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
-    "EAPI 9": (("", _REFUSED, "EAPI 9 where bash is too old"),),
+    "EAPI 9": (
+        ("", _REFUSED, "EAPI 9 where bash is too old"),
+        ("", _REFUSED, "EAPI 9 in a tree with a cache of metadata"),
+    ),
     "a live ebuild": (("", _REFUSED, "a live ebuild"), ("", _SHOWN, "a live ebuild that the user asks for")),
     "REQUIRED_USE": (("", _REFUSED, "a REQUIRED_USE conflict"),),
     "USE_EXPAND": (("", _SHOWN, "USE_EXPAND of a parent profile"),),
@@ -298,8 +374,22 @@ COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "fcaps": (("", "test_a_program_keeps_its_file_capabilities", ""),),
     "acct-user, acct-group": (("", "test_accounts_of_packages_are_those_of_the_image_and_own_their_files", ""),),
     "tmpfiles": (("", _SHOWN, "tmpfiles"),),
-    "multilib": (("", "test_libraries_of_both_abis_are_in_their_folders", ""),),
-    "/usr that is not merged": (
+    "multilib": (
+        ("", "test_libraries_of_both_abis_are_in_their_folders", ""),
+        ("", "test_the_image_boots_to_a_login_and_runs_programs_of_the_tree", ""),
+        ("", "test_a_program_of_32_bits_without_its_c_library_is_refused_with_the_package_that_has_it", ""),
+    ),
+    "profiles of systemd": (
+        ("", "test_what_no_image_is_built_from_is_refused_before_anything_is_compiled", "a profile of systemd"),
+        (f"{_UNIT}/portage/test_profile.py", "test_a_profile_of_another_c_library_compiler_or_init_is_unsupported", ""),
+    ),
+    "what every image needs": (
+        ("", "test_what_no_image_is_built_from_is_refused_before_anything_is_compiled", "sets without Python"),
+        ("", "test_sets_that_do_not_bring_what_every_image_needs_are_refused", ""),
+    ),
+    "/usr that is not merged, split-usr": (
+        ("tests/integration/test_split_usr.py", "test_the_image_has_the_folders_of_the_stage3", ""),
+        ("tests/integration/test_split_usr.py", "test_the_image_boots_to_a_login_and_runs_a_program", ""),
         (f"{_UNIT}/stages/test_ramfs.py", "test_busybox_is_found_whether_usr_is_merged_or_not", ""),
     ),
     "profiles of musl and LLVM": (
