@@ -217,6 +217,10 @@ GOOD: Mapping[str, str] = {
 
 MORE: Mapping[str, str] = {
     "ore-1": ebuild(installs("/usr/share/real/ore")),
+    # its script runs where keep_scripts brings the package that it is built with
+    "poem-1": ebuild(
+        "src_install() {\n\tnewbin - poem <<<$'#!/usr/bin/perl\\nprint 1 + 1'\n}\n", BDEPEND="dev-lang/perl"
+    ),
     # it brings what every image needs as dependencies
     "mine-1": ebuild(RDEPEND="dev-lang/python sys-apps/busybox sys-apps/openrc"),
 }
@@ -232,6 +236,11 @@ OTHERS: Mapping[str, str] = {
     "dev-lang/python/python-3.13.5": ebuild(
         _PYTHON, SLOT="3.13", RDEPEND="dev-libs/openssl sys-libs/zlib", RESTRICT="strip", QA_PREBUILT="*",
         LICENSE="PSF-2",
+    ),
+    # that of the stage3, which has it in no package
+    "dev-lang/perl/perl-5.40": ebuild(
+        "src_install() {\n\tdobin /usr/bin/perl\n}\n", RDEPEND="sys-libs/glibc sys-libs/libxcrypt", RESTRICT="strip",
+        QA_PREBUILT="*",
     ),
     "acct-group/metal/metal-0": ebuild(_ACCOUNT.replace("COMMAND", "groupadd").replace("ARGUMENTS", "-g 464 metal")),
     "acct-user/metal/metal-0": ebuild(

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -304,6 +305,23 @@ def test_a_package_more_gives_what_installing_all_would(clone: Clone, output: Pa
     assert (whole / outputs.ROOT / "usr/share/real/ore").read_text(encoding="utf-8") == "gold\n"
 
 
+def test_scripts_are_kept_with_the_package_of_their_interpreter(clone: Clone) -> None:
+    configured = json.loads((clone.root / "config.yml").read_text(encoding="utf-8"))
+    sets, before = clone.root / "packages/packages.core", systems(clone)
+    sets.write_text("".join(f"{atom}\n" for atom in [*ATOMS, "app-misc/poem"]), encoding="utf-8")
+    clone.configure(configured | {"keep_scripts": True})
+    try:
+        clone.build("build.system")
+    finally:
+        clone.configure(configured)
+    (output,) = systems(clone) - before
+    assert json.loads((output / outputs.ABOUT).read_text(encoding="utf-8"))["left_out"] == []
+    packages = json.loads((output / outputs.PACKAGES).read_text(encoding="utf-8"))
+    assert "dev-lang/perl" in [f"{package['category']}/{package['name']}" for package in packages]
+    printed = subprocess.run(["chroot", output / outputs.ROOT, "/usr/bin/poem"], capture_output=True, check=True)
+    assert printed.stdout == b"2"
+
+
 # These builds end early, and take the chroot of the image away. What the user has edited, and what the message has.
 NO_IMAGE: Mapping[str, tuple[Mapping[str, object], list[str], tuple[str, ...]]] = {
     "a profile of systemd": (
@@ -409,6 +427,7 @@ COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "the compiler's libraries, scripts without an interpreter": (
         ("", "test_the_manifest_lists_the_profiles_and_what_came_in_and_was_left_out_unasked", ""),
     ),
+    "keep_scripts": (("", "test_scripts_are_kept_with_the_package_of_their_interpreter", ""),),
     "packages of the stage3": (("", "test_packages_of_the_stage3_are_not_built_again", ""),),
     "a package added": (("", "test_a_package_more_gives_what_installing_all_would", ""),),
     "binhosts in the lock": ((f"{_UNIT}/config/test_lockfile.py", "test_a_lock_conflicts_with_binhosts", ""),),
