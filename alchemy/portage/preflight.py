@@ -28,7 +28,7 @@ CORRUPT = re.compile(
 # lines of emerge's that are about something else
 _NOISE = re.compile(r"!!! CONFIG_PROTECT is empty|\[(ebuild|binary) |emerge: searching for similar names")
 
-# what the user can do about what emerge speaks of; \\1 stands for what it says
+# what the user can do about a message of emerge; \1 is a word of that message
 _ADVICE = (
     (r"Change USE|USE changes|REQUIRED_USE|USE flag constraints", "edit etc/portage/package.use"),
     (r"keyword", "edit etc/portage/package.accept_keywords"),
