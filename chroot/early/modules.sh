@@ -43,7 +43,7 @@ load_drivers() {
 	[ ! -e "$log.ended" ] || return 0
 	hanging=$(sed -n 's/^\([^ ]*\) .* Loading .*/\1/p' "$ROOT/proc/modules" | tr '\n' ' ')
 	hanging=${hanging% }
-	say "modules: modprobe does not end within $loading_time s: the boot goes on without ${hanging:-what it loads}"
+	say "modules: modprobe does not end within $loading_time s: the boot goes on without ${hanging:-its drivers}"
 	return 1
 }
 

@@ -132,7 +132,7 @@ LAYERS = ("packages", "identity")
 
 
 def squashfs(node: Node, length: int, bytes_used: int, held: int | None = None, layers: Sequence[str] = LAYERS) -> str:
-    """Layers of a length, whose superblocks say how long they should be; returns a `stat` that sees what is held."""
+    """Layers of a length, whose superblocks say how long they should be; returns a `stat` that counts held bytes."""
     superblock = b"hsqs".ljust(40, b"\0") + bytes_used.to_bytes(8, "little")
     for layer in layers:
         (node.root / f"{layer}.squashfs").write_bytes(superblock.ljust(length, b"\0")[:length])
