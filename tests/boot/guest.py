@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import time
@@ -18,6 +19,7 @@ import pexpect
 
 from alchemy.context import Context
 from alchemy.testbed import qemu
+from tests import repository
 from tests.lib import terminals, web
 
 HOST = "10.0.2.2"  # the host, as QEMU's user network shows it to the guest
@@ -60,6 +62,14 @@ class Guest:
     def type(self, line: str) -> None:
         """Types a line on the serial console."""
         self.console.sendline(line)
+
+    def log_in(self, password: str) -> None:
+        """Logs in on the serial console as the admin user, once the login is there."""
+        self.expect(LOGIN)
+        self.type(self._user)
+        self.expect("Password:")
+        self.type(password)
+        self.expect(r"\$ ")
 
     def ssh(self, command: str, seconds: float = COMMAND_SECONDS) -> str:
         """What a command prints, run as the admin user over SSH. Fails when it fails."""
@@ -142,6 +152,17 @@ def boot(
                 yield Guest(child, log, port, key, context.config.username)
             finally:
                 terminals.kill(child)
+
+
+@contextlib.contextmanager
+def console(context: Context, folder: Path, password: str) -> Iterator[Guest]:
+    """Boots bin/ of the context without a network, and logs in on the serial console, which is kept in `folder`."""
+    if shutil.which("qemu-system-x86_64") is None:
+        repository.skip_or_fail("an image boots in qemu-system-x86_64")
+    with boot(context, folder / "console.log", folder, network=False) as node:
+        node.expect(HAND_OVER)
+        node.log_in(password)
+        yield node
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = BOOT_SECONDS) -> None:

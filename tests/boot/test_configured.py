@@ -38,11 +38,7 @@ def test_a_command_signed_by_a_key_of_the_image_runs(node: Guest) -> None:
 
 
 def test_the_password_opens_the_account_on_the_console(node: Guest) -> None:
-    node.expect(guest.LOGIN)
-    node.type("smith")
-    node.expect("Password:")
-    node.type(PASSWORD)
-    node.expect(r"\$ ")
+    node.log_in(PASSWORD)
     node.type("sudo -n id -u && echo done-$((40 + 2))")
     node.expect("done-42")
 

@@ -116,15 +116,7 @@ def built(context: Context) -> tuple[Context, Chroot]:
 
 
 def test_the_image_boots_to_a_login_and_runs_programs_of_the_tree(context: Context, tmp_path: Path) -> None:
-    if shutil.which("qemu-system-x86_64") is None:
-        repository.skip_or_fail("an image boots in qemu-system-x86_64")
-    with guest.boot(context, tmp_path / "console.log", tmp_path, network=False) as node:
-        node.expect(guest.HAND_OVER)
-        node.expect(guest.LOGIN)
-        node.type(context.config.username)
-        node.expect("Password:")
-        node.type(PASSWORD)
-        node.expect(r"\$ ")
+    with guest.console(context, tmp_path, PASSWORD) as node:
         node.type(realtree.PROGRAM)
         node.expect(realtree.PRINTED)
         node.type(realtree.COIN)
