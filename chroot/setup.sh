@@ -35,6 +35,7 @@ set_runlevels() {
 	rm -rf /etc/runlevels
 	add_services sysinit kernfs
 	add_services boot hostname loopback sysctl
+	if command -v systemd-tmpfiles >/dev/null; then add_services boot tmpfiles; fi
 	add_services default syslogd klogd network sshd lldpd ntpd rasdaemon retry jobs getty
 	mkdir -p /etc/runlevels/nonetwork /etc/runlevels/shutdown
 }

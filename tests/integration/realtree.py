@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests import repository
-from tests.integration import layout
+from tests.integration import layout, systemd_utils
 from tests.lib.gits import Repository
 
 PROFILE = f"{layout.PROFILE}/node"
@@ -36,6 +36,9 @@ PRINTED = "gold melts at 1337 K"
 # the same for a program of 32 bits, with a C library of 32 bits
 COIN = "coin"
 COIN_PRINTED = "gold of 32 bits"
+
+# folders that a package wants to be there at boot, as tmpfiles.d(5) has them
+TEMPORARY = "d /run/gold 0750 metal metal -\nd /var/lib/gold 0700 metal metal -"
 
 # an atom of the packages that show something, which is added to an image
 ADDED = "app-misc/ore"
@@ -205,7 +208,11 @@ GOOD: Mapping[str, str] = {
     "checking-1": ebuild(_CHECK + installs("/usr/share/real/checking")),
     "profiled-1": ebuild(installs("/usr/share/real/profiled", "${VENDOR_METAL}")),
     "restricted-1": ebuild(installs("/usr/share/real/restricted"), RESTRICT="mirror bindist strip test"),
-    "temporary-1": ebuild(installs("/usr/lib/tmpfiles.d/temporary.conf", "d /run/gold 0755 root root -")),
+    "temporary-1": "EAPI=8\ninherit tmpfiles\n" + ebuild(
+        f"src_install() {{\n\tnewtmpfiles - temporary.conf <<<'{TEMPORARY}'\n}}\n"
+        "pkg_postinst() {\n\ttmpfiles_process temporary.conf\n}\n",
+        DEPEND="acct-user/metal", RDEPEND="acct-user/metal",
+    ),
     "tuned-1": ebuild(installs("/usr/share/real/tuned", "$(usev gold)"), IUSE="gold"),
     "asked-9999": ebuild(installs("/usr/share/real/asked"), KEYWORDS="", PROPERTIES="live"),
     "agreed-1": ebuild(installs("/usr/share/real/agreed"), LICENSE="vendor-terms"),
@@ -300,7 +307,7 @@ def main(folder: Path) -> Repository:
             "Title: Gold\nAuthor: A <a@example.org>\nPosted: 2026-01-01\nRevision: 1\nNews-Item-Format: 2.0\n\nGold\n"
         ),
     }  # fmt: skip
-    _write(folder, files)
+    _write(folder, {**files, **systemd_utils.FILES})
     groups = profiles / "license_groups"
     groups.write_text(f"{groups.read_text(encoding='utf-8')}EULA vendor-eula\nVENDOR vendor-terms\n", encoding="utf-8")
     made.git("add", "--all")

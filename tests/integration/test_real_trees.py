@@ -28,7 +28,7 @@ from alchemy.stages import outputs, plan, system
 from tests import repository
 from tests.boot import guest
 from tests.boot.conftest import PASSWORD, VERSION
-from tests.integration import layout, realtree
+from tests.integration import layout, realtree, systemd_utils
 from tests.lib.clones import Clone, small_clone
 from tests.lib.keys import Key
 from tests.lib.mirror import Server
@@ -121,6 +121,12 @@ def test_the_image_boots_to_a_login_and_runs_programs_of_the_tree(context: Conte
         node.expect(realtree.PRINTED)
         node.type(realtree.COIN)
         node.expect(realtree.COIN_PRINTED)
+        # what tmpfiles.d asks for is there
+        node.type("stat -c %n=%a=%U /run/gold /var/lib/gold")
+        node.expect(r"/run/gold=750=metal\s+/var/lib/gold=700=metal\s")
+        # and services of packages do not start
+        node.type("cd /etc/runlevels && echo sysinit/* boot/*")
+        node.expect(r"sysinit/kernfs boot/hostname boot/loopback boot/sysctl boot/tmpfiles\s")
 
 
 def manifest(clone: Clone) -> dict[str, Any]:
@@ -158,7 +164,8 @@ SHOWN = {
     "a live ebuild that the user asks for": ("usr/share/real/asked", "gold"),
     "a licence in a group that the user accepts": ("usr/share/real/agreed", "gold"),
     "RESTRICT of mirrors and of binary packages": ("usr/share/real/restricted", "gold"),
-    "tmpfiles": ("usr/lib/tmpfiles.d/temporary.conf", "d /run/gold 0755 root root -"),
+    "tmpfiles": ("usr/lib/tmpfiles.d/temporary.conf", realtree.TEMPORARY),
+    "rules of udev": (systemd_utils.RULES, systemd_utils.RULE),
 }
 
 
@@ -185,6 +192,23 @@ def test_libraries_of_both_abis_are_in_their_folders(output: Path, name: str) ->
     # the class of an ELF file: 1 for 32 bits, 2 for 64
     found = {folder: (output / outputs.ROOT / "usr" / folder / name).read_bytes()[4] for folder in ("lib", "lib64")}
     assert found == {"lib": 1, "lib64": 2}
+
+
+def test_tmpfiles_are_applied_to_the_build_chroot_and_not_to_the_image_that_does_not_run(
+    clone: Clone, output: Path
+) -> None:
+    made = (clone.work / "chroot/var/lib/gold").stat()
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o7777) == (464, 464, 0o700)
+    assert not (output / outputs.ROOT / "var/lib/gold").exists()
+    assert systemd_utils.NOT_APPLIED in (clone.work / "log/system.log").read_text(encoding="utf-8")
+
+
+def test_a_program_has_its_library_in_a_folder_of_its_own_and_no_unit_of_systemd_is_there(output: Path) -> None:
+    root = output / outputs.ROOT
+    assert (root / systemd_utils.SHARED).is_file()
+    assert not (root / systemd_utils.MASKED).exists()
+    printed = subprocess.run(["chroot", root, "/usr/bin/udevadm"], capture_output=True, check=True)
+    assert printed.stdout == b"260\n"
 
 
 def test_a_program_keeps_its_file_capabilities(output: Path) -> None:

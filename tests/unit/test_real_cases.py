@@ -40,7 +40,12 @@ COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "fcaps": (("", "test_a_program_keeps_its_file_capabilities", ""),),
     "acct-user, acct-group": (("", "test_accounts_of_packages_are_those_of_the_image_and_own_their_files", ""),),
-    "tmpfiles": (("", _SHOWN, "tmpfiles"),),
+    "tmpfiles, systemd-utils": (
+        ("", _SHOWN, "tmpfiles"),
+        ("", _SHOWN, "rules of udev"),
+        ("", "test_tmpfiles_are_applied_to_the_build_chroot_and_not_to_the_image_that_does_not_run", ""),
+        ("", "test_the_image_boots_to_a_login_and_runs_programs_of_the_tree", ""),
+    ),
     "multilib": (
         ("", "test_libraries_of_both_abis_are_in_their_folders", ""),
         ("", "test_the_image_boots_to_a_login_and_runs_programs_of_the_tree", ""),
