@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import zstandard
 
@@ -76,6 +77,8 @@ _BUSYBOX = "/bin/busybox"
 _FUNTOO_LINKS = {"./etc/portage/repos.conf": "/var/git/meta-repo/repos.conf"}
 _EGO = "[global]\nrelease = 1.4-release\nsync_base_url = https://github.com/funtoo/{repo}\n"
 
+_NO_PROGRAMS: Mapping[str, bytes] = MappingProxyType({})
+
 # the fastest way
 _COMPRESS = {".xz": ["xz", "-0", "-T0"], ".zst": ["zstd", "--quiet", "-1", "-T0"]}
 
@@ -135,14 +138,16 @@ def _split_usr(root: Path) -> None:
         contents.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def stage3(source: Path, target: Path, name: str, key: Key) -> None:
-    """Makes a Gentoo stage3 out of the embedded one, for a main repository called `name`.
+def stage3(source: Path, target: Path, name: str, key: Key, programs: Mapping[str, bytes] = _NO_PROGRAMS) -> None:
+    """Makes a Gentoo stage3 out of the embedded one, for a main repository called `name`, with other `programs` in
+    /usr/bin.
 
     As in Gentoo's it is configured for a repository that is not there yet, and trusts its key. The suffix of `target`
     says how it is compressed.
     """
     profile = f"../../var/db/repos/{name}/profiles/{PROFILE}"
-    _repack(source, target, _configured(name, key), {f"./{_MAKE_PROFILE}": profile})
+    changed = {**_configured(name, key), **{f"./usr/bin/{program}": text for program, text in programs.items()}}
+    _repack(source, target, changed, {f"./{_MAKE_PROFILE}": profile})
 
 
 def funtoos_stage3(source: Path, target: Path, name: str, key: Key, parents: Sequence[str]) -> None:

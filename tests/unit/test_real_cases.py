@@ -10,6 +10,7 @@ from tests import repository
 
 _SHOWN = "test_the_image_has_what_the_packages_of_a_real_tree_install"
 _REFUSED = "test_a_package_that_cannot_be_built_is_refused_with_the_cause_and_the_remedy"
+_EAPI9 = "tests/integration/test_eapi9.py"
 _UNIT = "tests/unit"
 
 # What real trees have → the tests that show it: the file, if it is another one, the test, and the row of its table.
@@ -17,6 +18,12 @@ COVERED_BY: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "EAPI 9": (
         ("", _REFUSED, "EAPI 9 where bash is too old"),
         ("", _REFUSED, "EAPI 9 in a tree with a cache of metadata"),
+        (
+            _EAPI9,
+            "test_the_image_has_what_packages_of_eapi_9_install",
+            "use.stable and package.use.stable of a profile",
+        ),
+        (_EAPI9, "test_the_manifest_lists_packages_of_eapi_9_and_their_profile", ""),
     ),
     "a live ebuild": (("", _REFUSED, "a live ebuild"), ("", _SHOWN, "a live ebuild that the user asks for")),
     "REQUIRED_USE": (("", _REFUSED, "a REQUIRED_USE conflict"),),
