@@ -30,7 +30,7 @@ def ram_mb(context: Context) -> int:
     return need
 
 
-@pytest.mark.parametrize("fixture", ["image", "embedded"])
+@pytest.mark.parametrize("fixture", [pytest.param("image", marks=pytest.mark.exhaustive), "embedded"])
 def test_an_image_boots_in_the_ram_that_its_manifest_says(
     request: pytest.FixtureRequest, fixture: str, key: Path, console_log: Path, tmp_path: Path
 ) -> None:

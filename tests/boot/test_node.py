@@ -75,13 +75,6 @@ def document(node: Guest) -> Any:
     return json.loads(node.ssh("sudo -n alchemy-inventory --json"))
 
 
-def test_a_job_of_the_command_line_leaves_its_verdict_on_the_console_and_above_the_login(node: Guest) -> None:
-    said = node.expect(r"jobs: inventory (PASS|FAIL)\s")[1]
-    guest.wait_for(lambda: node.ssh("cat /run/alchemy/verdict").strip() == said, f"verdict {said}")
-    assert f"inventory {said}" in node.ssh("cat /etc/issue")
-    assert node.ssh("sudo -n cat /var/log/alchemy/inventory.log")
-
-
 def test_the_document_is_as_the_schema_says(document: Any) -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     assert [error.message for error in Draft202012Validator(schema).iter_errors(document)] == []
@@ -112,6 +105,14 @@ def test_the_documents_for_collins_are_taken_or_refused_by_name(
     assert (len(hardware.disks), len(hardware.memory), len(hardware.nics)) == (2, 1, 2)
     if not refusal:
         collins_parsers.lldp(node.ssh("sudo -n cat /tmp/collins/lldp.xml"), collins_parsers.Settings())
+
+
+# the job waits a minute for a neighbour on each port, during which the tests above run
+def test_a_job_of_the_command_line_leaves_its_verdict_on_the_console_and_above_the_login(node: Guest) -> None:
+    said = node.expect(r"jobs: inventory (PASS|FAIL)\s")[1]
+    guest.wait_for(lambda: node.ssh("cat /run/alchemy/verdict").strip() == said, f"verdict {said}")
+    assert f"inventory {said}" in node.ssh("cat /etc/issue")
+    assert node.ssh("sudo -n cat /var/log/alchemy/inventory.log")
 
 
 @pytest.mark.exhaustive

@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# two workers fill a third of it at most
-_NEEDED = 15 << 30
+# three workers fill two thirds of it at most
+_NEEDED = 18 << 30
 _PREFIX = "alchemy-tests-"
 
 
