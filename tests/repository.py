@@ -31,6 +31,15 @@ def work() -> Path:
     return (ROOT / (os.environ.get("ALCHEMY_WORK_DIR") or "work")).resolve()
 
 
+def logs(tier: str) -> Path:
+    """Makes and returns the folder for the consoles of a tier's machines: work/log/TIER."""
+    # a build refuses a work directory that others can read
+    work().mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = work() / "log" / tier
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def environ() -> dict[str, str]:
     """The environment of a command that builds a copy of the repository by a configuration of its own."""
     inherited = {name: value for name, value in os.environ.items() if name != "ALCHEMY_CONFIG"}

@@ -73,9 +73,7 @@ def newer(image: Context, tmp_path_factory: pytest.TempPathFactory) -> Context:
 @pytest.fixture
 def console_log(request: pytest.FixtureRequest) -> Path:
     """Where the serial console of this test's machine is kept: work/log/boot/TEST.log."""
-    folder = repository.work() / "log" / "boot"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{request.node.name}.log"
+    return repository.logs("boot") / f"{request.node.name}.log"
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def node(everything: Context, key: Path, tmp_path_factory: pytest.TempPathFactor
     with (
         guest.serve_folder(folder) as url,
         guest.boot(
-            everything, repository.work() / "log/boot/packages.log", key, f"ssh_keys_url={url}/keys",
+            everything, repository.logs("boot") / "packages.log", key, f"ssh_keys_url={url}/keys",
             memory=1024, pxe=True, processors=2, extra=tools.hardware(folder),
         ) as node,
     ):  # fmt: skip

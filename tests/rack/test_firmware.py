@@ -47,8 +47,7 @@ def test_firmware_gets_to_ipxe_and_from_there_to_its_disk(
     if kind != "bios" and uefi is None:
         repository.skip_or_fail("the test needs OVMF")
     node = Node(kind, "52:54:00:00:00:09", uefi=None if kind == "bios" else uefi, http=kind == "uefi-http", memory=256)
-    console = repository.work() / "log" / "rack" / f"{request.node.name}.log"
-    console.parent.mkdir(parents=True, exist_ok=True)
+    console = repository.logs("rack") / f"{request.node.name}.log"
     before = len(served.log("access"))
     with machines.running(lan, node, folder, console, kvm=False) as machine:
         machine.expect(_LOCAL, _PATIENCE)

@@ -86,9 +86,7 @@ def served(lan: Lan, folder: Path, image: Context, manager: Collins) -> Iterator
 
 def console(node: Node) -> Path:
     """Where the serial console of a machine is kept."""
-    folder = repository.work() / "log" / "rack"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{node.name}.log"
+    return repository.logs("rack") / f"{node.name}.log"
 
 
 def record(lan: Lan, node: Node) -> Any:
