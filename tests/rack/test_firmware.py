@@ -39,7 +39,7 @@ def served(request: pytest.FixtureRequest, lan: Lan, folder: Path, rack_yml: Pat
         yield running
 
 
-@pytest.mark.parametrize("kind", ["bios", "uefi", "uefi-http"])
+@pytest.mark.parametrize("kind", tables.rows(("bios", "uefi", "uefi-http"), "bios", "uefi-http"))
 def test_firmware_gets_to_ipxe_and_from_there_to_its_disk(
     lan: Lan, served: Serving, folder: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
