@@ -120,11 +120,15 @@ def site_dhcp(network: Lan, folder: Path, first: str = "192.0.2.100", last: str 
         process.wait()
 
 
-def tap(network: Lan, name: str) -> str:
-    """Adds a port for a virtual machine to the bridge, and returns its name."""
+@contextlib.contextmanager
+def tap(network: Lan, name: str) -> Iterator[str]:
+    """Adds a port for a virtual machine to the bridge, gives its name, and removes it at the end."""
     _ip("-n", network.rack, "tuntap", "add", "dev", name, "mode", "tap")
-    _ip("-n", network.rack, "link", "set", name, "master", BRIDGE, "up")
-    return name
+    try:
+        _ip("-n", network.rack, "link", "set", name, "master", BRIDGE, "up")
+        yield name
+    finally:
+        _ip("-n", network.rack, "link", "delete", name)
 
 
 def _ip(*arguments: str) -> None:

@@ -56,14 +56,16 @@ class Node:
 @contextlib.contextmanager
 def running(network: Lan, node: Node, folder: Path, log: Path, *, kvm: bool) -> Iterator[Guest]:
     """Turns a machine on, and off at the end. Its switch port sends LLDP."""
-    plug = lans.tap(network, f"tap-{node.name}")
-    machine = Machine(
-        tftp=folder, network=False, memory=node.memory, processors=1, kvm=kvm, uefi=node.uefi,
-        extra=_options(node, folder, plug),
-    )  # fmt: skip
-    # QEMU ends at a reset with this option; a node has to survive one
-    argv = [word for word in qemu.argv(machine) if word != "-no-reboot"]
-    with log.open("w", encoding="utf-8", errors="replace") as file:
+    with (
+        lans.tap(network, f"tap-{node.name}") as plug,
+        log.open("w", encoding="utf-8", errors="replace") as file,
+    ):
+        machine = Machine(
+            tftp=folder, network=False, memory=node.memory, processors=1, kvm=kvm, uefi=node.uefi,
+            extra=_options(node, folder, plug),
+        )  # fmt: skip
+        # QEMU ends at a reset with this option; a node has to survive one
+        argv = [word for word in qemu.argv(machine) if word != "-no-reboot"]
         child: pexpect.spawn[str] = pexpect.spawn(
             "ip", ["netns", "exec", network.rack, "nice", "-n", "5", *argv], encoding="utf-8", codec_errors="replace",
             timeout=guest.BOOT_SECONDS, echo=False,
