@@ -7,6 +7,7 @@ import re
 import shutil
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,16 @@ def test_the_image_is_complete_until_a_library_is_taken_away(image: Context, run
     library.unlink()
     with pytest.raises(BuildError, match=r"(?m)^  /usr/\S+: missing library libz\.so\.1$"):
         soundness.check(tmp_path / "root")
+
+
+def test_no_file_says_when_it_was_built(image: Context) -> None:
+    system = plan.create(image, plan.recall(image))["system"].output
+    times = {int(file.read_text(encoding="ascii")) for file in (system / outputs.DATABASE).glob("*/*/BUILD_TIME")}
+    days = {datetime.fromtimestamp(time, UTC).date().isoformat().encode() for time in times}
+    regular = [path for path in (system / outputs.ROOT).rglob("*") if path.is_file() and not path.is_symlink()]
+    # Python compiles what it imports with the source's time; by compileall it does not
+    assert [path for path in regular if path.parent.name == "__pycache__"] == []
+    assert [path for path in regular if any(day in path.read_bytes() for day in days)] == []
 
 
 def test_the_ramdisk_is_small(image: Context) -> None:

@@ -53,9 +53,10 @@ src_install() {
 	rm "${ED}"/usr/bin/{idle*,pydoc*,python*-config} || die
 
 	# Bytecode in place of the sources: nothing is compiled at a start, on a machine whose RAM holds all files. The
-	# digest of a source in place of its time gives the same bytes in each build.
+	# digest of a source in place of its time gives the same bytes in each build; -B keeps the modules that this command
+	# itself runs from being compiled a second time, with times.
 	find "${library}" -name __pycache__ -prune -exec rm -r {} + || die
-	"${ED}/usr/bin/python${SLOT}" -I -m compileall -q -b -s "${D}" -p / --invalidation-mode unchecked-hash \
+	"${ED}/usr/bin/python${SLOT}" -I -B -m compileall -q -b -s "${D}" -p / --invalidation-mode unchecked-hash \
 		"${library}" || die
 	find "${library}" -name '*.py' -delete || die
 }

@@ -18,6 +18,12 @@ _make() {
 		LIBDIR="${EPREFIX}/usr/$(get_libdir)" USRLIBDIR="${EPREFIX}/usr/$(get_libdir)" "$@"
 }
 
+src_prepare() {
+	default
+	# the library holds the day of its build
+	sed -i 's/date -u +%F/date -u -d @$(SOURCE_DATE_EPOCH) +%F/' Makefile || die
+}
+
 src_compile() {
 	_make keyctl
 }
