@@ -134,7 +134,7 @@ def test_no_file_says_when_it_was_built(image: Context) -> None:
     times = {int(file.read_text(encoding="ascii")) for file in (system / outputs.DATABASE).glob("*/*/BUILD_TIME")}
     days = {datetime.fromtimestamp(time, UTC).date().isoformat().encode() for time in times}
     regular = [path for path in (system / outputs.ROOT).rglob("*") if path.is_file() and not path.is_symlink()]
-    # Python compiles what it imports with the source's time; by compileall it does not
+    # Python writes the time of the source into the bytecode of a module that it imports
     assert [path for path in regular if path.parent.name == "__pycache__"] == []
     assert [path for path in regular if any(day in path.read_bytes() for day in days)] == []
 

@@ -133,7 +133,7 @@ PCOPY = {
     "gold.c": SAYS_GOLD,
 }
 
-# C that compilers refuse by now, a Makefile that overrides what it is given, and scripts for the boot image of Breakin
+# old C that today's compilers reject, a Makefile that ignores given variables, and scripts for Breakin's boot image
 BREAKIN = {
     "Makefile": (
         b"CFLAGS= -DTHREADING\nLIBS=-lpanel -lncurses `curl-config --libs`\nVERSION:=0.0\nINSTALLPREFIX=SET_ME\n"

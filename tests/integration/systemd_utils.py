@@ -8,7 +8,7 @@ from collections.abc import Mapping
 # the library of the programs, beside no other: they find it by their RUNPATH
 SHARED = "usr/lib64/systemd/libsystemd-shared-260.so"
 
-# what an image has no use for: the folder of systemd's own units
+# left out of every image: the folder of systemd's own units
 MASKED = "usr/lib/systemd"
 
 RULES = "usr/lib/udev/rules.d/50-udev-default.rules"
