@@ -9,6 +9,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -35,12 +36,13 @@ COMMAND_SECONDS = 120
 class Guest:
     """A running virtual machine. Its serial console is kept in `log`."""
 
-    def __init__(self, child: pexpect.spawn[str], log: Path, ssh_port: int, key: Path, user: str) -> None:
+    def __init__(self, child: pexpect.spawn[str], log: Path, ssh_port: int, key: Path, user: str, folder: Path) -> None:
         self.console = child
         self.log = log
         self._ssh_port = ssh_port
         self._key = key
         self._user = user
+        self._connection = folder / "ssh"  # ssh's control socket, whose path is bounded to some 90 characters
 
     def expect(self, pattern: str, seconds: float = BOOT_SECONDS) -> re.Match[str]:
         """Waits until the console shows the pattern. Fails with the end of the console when it doesn't."""
@@ -79,9 +81,11 @@ class Guest:
 
     def try_ssh(self, command: str, seconds: float = COMMAND_SECONDS) -> tuple[int, str]:
         """The exit status of a command over SSH (255 when SSH itself fails), and all that it printed."""
+        # one connection for all commands: without KVM the guest computes for a second at each handshake
         options = {
             "UserKnownHostsFile": os.devnull, "StrictHostKeyChecking": "no", "LogLevel": "ERROR",
             "BatchMode": "yes", "ConnectTimeout": "20", "IdentitiesOnly": "yes",
+            "ControlMaster": "auto", "ControlPath": str(self._connection), "ControlPersist": "yes",
         }  # fmt: skip
         flags = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         argv = ["ssh", *flags, "-i", str(self._key), "-p", str(self._ssh_port), f"{self._user}@127.0.0.1", command]
@@ -90,6 +94,13 @@ class Guest:
             text=True, errors="replace", check=False,
         )  # fmt: skip
         return done.returncode, done.stdout
+
+    def hang_up(self) -> None:
+        """Ends the connection of the commands so far. The next one logs in again."""
+        if self._connection.exists():
+            # it fails when the connection has just ended by itself
+            argv = ["ssh", "-O", "exit", "-o", f"ControlPath={self._connection}", "127.0.0.1"]
+            subprocess.run(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
     def host_keys(self) -> set[str]:
         """The SHA-256 fingerprints of all host keys that the SSH server has."""
@@ -103,9 +114,10 @@ class Guest:
         return {line.split()[1] for line in listing.decode().splitlines()}
 
     def wait_for_ssh(self, seconds: float = BOOT_SECONDS) -> None:
-        """Waits until the admin user can log in."""
+        """Waits until the admin user can log in, by a connection of its own."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
+            self.hang_up()
             # a busy machine may answer after this one was given up
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status, _ = self.try_ssh("true", 30)
@@ -148,10 +160,13 @@ def boot(
             child.logfile_read = file
             if monitor:
                 child.send(f"\x01c{monitor}\n\x01c")
-            try:
-                yield Guest(child, log, port, key, context.config.username)
-            finally:
-                terminals.kill(child)
+            with tempfile.TemporaryDirectory(prefix="alchemy-ssh-") as name:
+                node = Guest(child, log, port, key, context.config.username, Path(name))
+                try:
+                    yield node
+                finally:
+                    node.hang_up()
+                    terminals.kill(child)
 
 
 @contextlib.contextmanager

@@ -73,7 +73,7 @@ def running(network: Lan, node: Node, folder: Path, log: Path, *, kvm: bool) -> 
         child.logfile_read = file
         try:
             with _switch_port(network, plug):
-                yield Guest(child, log, 0, Path(), "")
+                yield Guest(child, log, 0, Path(), "", folder)
         finally:
             terminals.kill(child)
 
