@@ -94,6 +94,7 @@ def built(base: Path, secrets: Mapping[str, Key], tmp_path_factory: pytest.TempP
     releases.sign_all()
     kernel_source(folder / "mirror")
     tree = layout.tree(folder / "tree", "gentoo", releases.key)
+    layout.take_applets(tree)
     clone = small_clone(folder / "clone", ATOMS, SHARED)
     site = Site(Server(folder / "mirror"), secrets, tree, tree.git("rev-parse", "HEAD"), clone)
     site.publish()
