@@ -77,6 +77,11 @@ def _short(word: str) -> list[str]:
     return ["-k", value] if equals else ["-k"]
 
 
+def create() -> Program:
+    """Returns the program under the names by which it is called."""
+    return Program(name="Invoke", binary="./run", binary_names=["invoke", "inv"], version=invoke.__version__)
+
+
 def main() -> None:
     """Runs the program with the arguments of this process, and exits."""
-    Program(name="Invoke", binary="./run", binary_names=["invoke", "inv"], version=invoke.__version__).run()
+    create().run()

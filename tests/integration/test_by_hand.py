@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -65,44 +66,100 @@ def stand_in(context: Context, chroot: Chroot, library: str) -> None:
     said.write_text(f"Name: {library}\nDescription: a stand-in\nVersion: 1\nLibs: -l{library}\n", encoding="utf-8")
 
 
+def accepting(chroot: Chroot) -> Chroot:
+    """Returns the chroot of a user who accepts every licence."""
+    return dataclasses.replace(chroot, env={**chroot.env, "ACCEPT_LICENSE": "*"})
+
+
+def provide(context: Context, programs: Sequence[Vendor | Source]) -> None:
+    """Puts the files into distfiles/ that are asked for, of which no Manifest knows a digest."""
+    for program in programs:
+        (context.root / "distfiles" / program.file).write_bytes(program.content)
+        (context.root / "overlays/alchemy" / program.atom / "Manifest").unlink(missing_ok=True)
+
+
+def build(context: Context, chroot: Chroot, programs: Sequence[Vendor | Source]) -> None:
+    """Builds packages whose digests are known: all by one command, which takes half as long as one for each."""
+    atoms = [program.atom for program in programs]
+    preflight.check(context, chroot, atoms, context.logfile("byhand"), sets={})
+    emerge = ["emerge", "--oneshot", "--nodeps", "--buildpkg", *atoms]
+    context.runner.run(chroot.argv(emerge), log=context.logfile("byhand"))
+
+
+@pytest.fixture(scope="module")
+def refusal(inside: tuple[Context, Chroot]) -> str:
+    """The message for vendors' files that are there, and whose digests nobody has recorded."""
+    context, chroot = inside
+    provide(context, VENDORS)
+    with pytest.raises(UserError) as caught:
+        preflight.check(
+            context, accepting(chroot), [vendor.atom for vendor in VENDORS], context.logfile("byhand"), sets={}
+        )
+    return caught.value.message
+
+
+@pytest.fixture(scope="module")
+def installed(inside: tuple[Context, Chroot], refusal: str) -> Chroot:
+    """A chroot with all vendors' programs."""
+    context, chroot = inside
+    licensed = accepting(chroot)
+    for vendor in VENDORS:
+        (file,) = (context.root / "overlays/alchemy" / vendor.atom).glob("*.ebuild")
+        ebuild = f"{repositories.FOLDER}/alchemy/{vendor.atom}/{file.name}"
+        context.runner.run(licensed.argv(["ebuild", ebuild, "manifest"]), log=context.logfile("byhand"))
+    build(context, licensed, VENDORS)
+    return licensed
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.atom)
+def test_a_file_of_a_vendor_without_a_digest_is_refused(refusal: str, vendor: Vendor) -> None:
+    assert f"no digest of {vendor.file}" in refusal
+
+
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.atom)
 def test_a_vendor_s_program_is_built_from_the_file_in_distfiles(
-    inside: tuple[Context, Chroot], vendor: Vendor, tmp_path: Path
+    inside: tuple[Context, Chroot], installed: Chroot, vendor: Vendor
 ) -> None:
-    context, chroot = inside
-    (context.root / "distfiles" / vendor.file).write_bytes(vendor.content)
-    folder = context.root / "overlays/alchemy" / vendor.atom
-    (folder / "Manifest").unlink(missing_ok=True)
-    licensed = dataclasses.replace(chroot, env={**chroot.env, "ACCEPT_LICENSE": "*"})
-
-    with pytest.raises(UserError, match=f"no digest of {vendor.file}"):
-        preflight.check(context, licensed, [vendor.atom], context.logfile("byhand"), sets={})
-    ebuild = f"{repositories.FOLDER}/alchemy/{vendor.atom}/{next(folder.glob('*.ebuild')).name}"
-    log = context.logfile("byhand")
-    context.runner.run(licensed.argv(["ebuild", ebuild, "manifest"]), log=log)
-    preflight.check(context, licensed, [vendor.atom], log, sets={})
-    context.runner.run(licensed.argv(["emerge", "--oneshot", "--nodeps", "--buildpkg", vendor.atom]), log=log)
-
+    context, _ = inside
     for command in vendor.commands:
-        said = context.runner.capture(licensed.argv([f"/opt/bin/{command}", "-v", "two words"]), log=log)
+        argv = installed.argv([f"/opt/bin/{command}", "-v", "two words"])
+        said = context.runner.capture(argv, log=context.logfile("byhand"))
         assert said == f"gold /opt/{vendor.atom.split('/')[1]} -v two words\n"
-    assert list(licensed.binds[settings.BINPKGS].glob(f"{vendor.atom}/*.gpkg.tar"))
+    assert list(installed.binds[settings.BINPKGS].glob(f"{vendor.atom}/*.gpkg.tar"))
 
 
-@pytest.mark.parametrize("source", [*SOURCES, *OTHERS], ids=lambda source: source.atom)
-def test_a_program_is_compiled_from_the_file_in_distfiles(inside: tuple[Context, Chroot], source: Source) -> None:
+def compile_all(inside: tuple[Context, Chroot], programs: Sequence[Source]) -> dict[str, str]:
+    """Compiles programs from the files in distfiles/; returns what each of them prints, by its atom."""
     context, chroot = inside
-    (context.root / "distfiles" / source.file).write_bytes(source.content)
-    log = context.logfile("byhand")
-    licensed = dataclasses.replace(chroot, env={**chroot.env, "ACCEPT_LICENSE": "*"})
-    for library in source.libraries:
+    licensed = accepting(chroot)
+    for library in {library for source in programs for library in source.libraries}:
         stand_in(context, licensed, library)
-    folder = context.root / "overlays/alchemy" / source.atom
-    (folder / "Manifest").unlink(missing_ok=True)
-    manifests.make(context, folder)
-    preflight.check(context, licensed, [source.atom], log, sets={})
-    context.runner.run(licensed.argv(["emerge", "--oneshot", "--nodeps", "--buildpkg", source.atom]), log=log)
-    assert context.runner.capture(licensed.argv([source.program]), log=log) == "gold\n"
+    provide(context, programs)
+    for source in programs:
+        manifests.make(context, context.root / "overlays/alchemy" / source.atom)
+    build(context, licensed, programs)
+    log = context.logfile("byhand")
+    return {source.atom: context.runner.capture(licensed.argv([source.program]), log=log) for source in programs}
+
+
+@pytest.fixture(scope="module")
+def compiled(inside: tuple[Context, Chroot]) -> dict[str, str]:
+    return compile_all(inside, SOURCES)
+
+
+@pytest.fixture(scope="module")
+def compiled_otherwise(inside: tuple[Context, Chroot], compiled: dict[str, str]) -> dict[str, str]:
+    return compile_all(inside, OTHERS)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.atom)
+def test_a_program_is_compiled_from_the_file_in_distfiles(compiled: dict[str, str], source: Source) -> None:
+    assert compiled[source.atom] == "gold\n"
+
+
+@pytest.mark.parametrize("source", OTHERS, ids=lambda source: source.atom)
+def test_its_file_may_be_packed_in_another_way(compiled_otherwise: dict[str, str], source: Source) -> None:
+    assert compiled_otherwise[source.atom] == "gold\n"
 
 
 @pytest.mark.parametrize(

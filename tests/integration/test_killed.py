@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pexpect
@@ -59,10 +60,18 @@ def assert_nothing_runs(folder: Path) -> None:
     assert left_running(folder) == []
 
 
+@pytest.fixture(scope="module")
+def built(build_context: Context, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone that has been built."""
+    clone = small_clone(tmp_path_factory.mktemp("built") / "clone")
+    clone.build()
+    return clone
+
+
 @pytest.mark.parametrize("moments", [6, pytest.param(20, marks=pytest.mark.exhaustive)])
-def test_a_build_that_is_killed_leaves_nothing_in_the_way(build_context: Context, tmp_path: Path, moments: int) -> None:
-    clone = small_clone(tmp_path / "killed")
-    undisturbed = clone.build()
+def test_a_build_that_is_killed_leaves_nothing_in_the_way(built: Clone, moments: int) -> None:
+    clone = built
+    undisturbed = clone.published()
     killed = 0
     for attempt in range(3 * moments):
         if clone.work.exists() and not attempt % 5:
@@ -73,7 +82,7 @@ def test_a_build_that_is_killed_leaves_nothing_in_the_way(build_context: Context
             for folder in (*(clone.cache / name for name in ("stages", "tools", "objects")), clone.work):
                 files.remove(folder)
         assert_nothing_runs(clone.work)
-        assert mounts.below(tmp_path) == []
+        assert mounts.below(clone.work) == []
         for stage in (path for name in ("stages", "tools") for path in (clone.cache / name).glob("[!.]*")):
             assert (stage / "stage.json").is_file()
         assert clone.published() == undisturbed
@@ -99,14 +108,6 @@ def test_ctrl_c_ends_a_build_and_keeps_what_is_complete(build_context: Context, 
     clone.assert_whole()
 
 
-@pytest.fixture(scope="module")
-def built(build_context: Context, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone that has been built."""
-    clone = small_clone(tmp_path_factory.mktemp("built") / "clone")
-    clone.build()
-    return clone
-
-
 @pytest.mark.exhaustive
 def test_ctrl_c_on_a_terminal_ends_a_build_and_the_next_one_goes_on(built: Clone) -> None:
     clone = built
@@ -126,22 +127,35 @@ def test_ctrl_c_on_a_terminal_ends_a_build_and_the_next_one_goes_on(built: Clone
     clone.build("build.kernel", "--version=interrupted")
 
 
-def test_what_a_running_build_uses_is_not_touched(build_context: Context, tmp_path: Path) -> None:
-    clone = small_clone(tmp_path / "running")
-    other = dataclasses.replace(clone, work=tmp_path / "other")
+@dataclasses.dataclass(frozen=True)
+class Busy:
+    """A clone that has been built, the process that did, and what the commands meanwhile ended with."""
+
+    clone: Clone
+    process: int
+    refusals: Sequence[tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def busy(built: Clone) -> Busy:
+    # beside the other one, whose source of the kernel it shares
+    folder = built.root.parents[1]
+    clone = small_clone(folder / "a-longer-name")
+    other = dataclasses.replace(clone, work=folder / "other")
     process = clone.start()
     wait_for_step(process, 1)
     commands = ("build.all",), ("build.kernel",), ("cache.prune", "--keep-days=0"), ("util.clean", "--all")
-    for user, command in itertools.product((clone, other), commands):
-        beside = user.start(*command)
-        _, errors = beside.communicate()
-        assert beside.returncode == 2, errors
-        assert f": in use by process {process.pid}\n" in errors
+    refusals = [user.run(*command) for user, command in itertools.product((clone, other), commands)]
     _, errors = process.communicate()
     assert process.returncode == 0, errors
+    return Busy(clone, process.pid, refusals)
 
 
-def test_two_clones_at_different_paths_give_the_same_bytes(built: Clone) -> None:
-    # beside it: those share the kernel's source
-    other = small_clone(built.root.parents[1] / "a-longer-name")
-    assert other.build() == built.published()
+def test_what_a_running_build_uses_is_not_touched(busy: Busy) -> None:
+    for status, errors in busy.refusals:
+        assert status == 2, errors
+        assert f": in use by process {busy.process}\n" in errors
+
+
+def test_two_clones_at_different_paths_give_the_same_bytes(built: Clone, busy: Busy) -> None:
+    assert busy.clone.published() == built.published()

@@ -1,4 +1,4 @@
-"""The commands as a user types them. Each start of Invoke costs half a second: a handful only."""
+"""The commands: a dozen as a user types them, whose start takes half a second each, and the others in this process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -24,6 +23,7 @@ from alchemy.rack.records.database import Records, default_url
 from cli import build, command, program
 from cli.program import Program
 from tests import repository
+from tests.unit.conftest import Invoke
 from tests.unit.fakes import snapshot
 
 # the commands that users rely on: a name here never changes
@@ -75,12 +75,10 @@ TASKS = {
     "help",
 }
 
-Invoke = Callable[..., subprocess.CompletedProcess[str]]
-
 
 @pytest.fixture
-def invoke(root: Path, real_processes: None) -> Invoke:
-    """Runs a command of the small repository."""
+def typed(root: Path, real_processes: None) -> Invoke:
+    """Runs a command of the small repository as a user types it."""
     repository.copy_commands(root)
 
     def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -151,28 +149,28 @@ def test_a_bad_command_line_ends_with_status_2(invoke: Invoke, arguments: list[s
     assert fragment in done.stderr
 
 
-def test_a_missing_file_ends_with_status_2(invoke: Invoke, tmp_path: Path) -> None:
-    done = invoke("config.check", ALCHEMY_CONFIG=str(tmp_path / "missing.yml"))
+def test_a_missing_file_ends_with_status_2(typed: Invoke, tmp_path: Path) -> None:
+    done = typed("config.check", ALCHEMY_CONFIG=str(tmp_path / "missing.yml"))
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path / 'missing.yml'}: cannot be read")
 
 
-def test_config_check_accepts_a_valid_file_and_creates_nothing(invoke: Invoke, root: Path) -> None:
+def test_config_check_accepts_a_valid_file_and_creates_nothing(typed: Invoke, root: Path) -> None:
     (root / "config.yml").write_text("packages: [core, network]\n", encoding="utf-8")
     before = snapshot(root)
-    done = invoke("config.check")
+    done = typed("config.check")
     assert (done.returncode, done.stdout, done.stderr) == (0, "the configuration is valid\n", "")
     assert snapshot(root) == before
 
 
 @pytest.mark.parametrize("arguments", [[], ["help"]])
-def test_help_prints_the_overview(invoke: Invoke, arguments: list[str]) -> None:
-    done = invoke(*arguments)
+def test_help_prints_the_overview(typed: Invoke, arguments: list[str]) -> None:
+    done = typed(*arguments)
     assert (done.returncode, done.stdout, done.stderr) == (0, overview(repository.ROOT) + "\n", "")
 
 
-def test_the_list_has_exactly_the_commands_of_the_contract_each_with_a_summary(invoke: Invoke) -> None:
-    listed = dict(re.findall(r"^  (\S+)(?: +\(\S+\))?(?:  +(\S.*))?$", invoke("--list").stdout, re.MULTILINE))
+def test_the_list_has_exactly_the_commands_of_the_contract_each_with_a_summary(typed: Invoke) -> None:
+    listed = dict(re.findall(r"^  (\S+)(?: +\(\S+\))?(?:  +(\S.*))?$", typed("--list").stdout, re.MULTILINE))
     assert set(listed) == TASKS
     assert all(listed.values())
 
@@ -183,8 +181,8 @@ def test_the_commands_that_help_names_exist() -> None:
     assert named <= TASKS
 
 
-def test_the_schema_is_json_and_has_every_key(invoke: Invoke) -> None:
-    assert set(json.loads(invoke("config.schema").stdout)["properties"]) == set(Config.model_fields)
+def test_the_schema_is_json_and_has_every_key(typed: Invoke) -> None:
+    assert set(json.loads(typed("config.schema").stdout)["properties"]) == set(Config.model_fields)
 
 
 def test_build_info_prints_json_and_creates_nothing(invoke: Invoke, root: Path) -> None:
@@ -368,20 +366,20 @@ def test_tab_completes_tasks_and_options(shell: str, real_processes: None, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"),
+    ("words", "offered"),
     [("invoke ", "build.all"), ("invoke build.all --", "--version"), ("invoke build.log ", "help")],
 )
-def test_tasks_and_their_options_complete(invoke: Invoke, typed: str, offered: str) -> None:
-    done = invoke("--complete", "--", *typed.split(" "))
+def test_tasks_and_their_options_complete(typed: Invoke, words: str, offered: str) -> None:
+    done = typed("--complete", "--", *words.split(" "))
     assert done.returncode == 0
     assert offered in done.stdout.split()
 
 
-def test_the_records_of_a_rack_are_copied_by_one_command(invoke: Invoke, tmp_path: Path) -> None:
+def test_the_records_of_a_rack_are_copied_by_one_command(typed: Invoke, tmp_path: Path) -> None:
     Records.open(default_url(tmp_path)).close()
     copy = tmp_path / "copy.sqlite"
     arguments = ("boot.serve", f"--state={tmp_path}", f"--backup={copy}")
-    done = invoke(*arguments)
+    done = typed(*arguments)
     assert (done.returncode, done.stderr, copy.is_file()) == (0, "", True)
-    again = invoke(*arguments)
+    again = typed(*arguments)
     assert (again.returncode, again.stderr.splitlines()[0]) == (2, f"error: {copy}: exists already")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from alchemy.context import Context
 from alchemy.errors import UserError
 from alchemy.host import folders, locking
 from alchemy.host.folders import CACHE, WORK, Kind
-from tests import repository
+from tests.unit.conftest import Invoke
 from tests.unit.fakes import snapshot
 
 KINDS = pytest.mark.parametrize("kind", [CACHE, WORK], ids=lambda kind: kind.key)
@@ -271,16 +270,12 @@ READERS = [
 
 @pytest.mark.parametrize("arguments", READERS, ids=" ".join)
 def test_a_command_that_reads_the_folders_refuses_one_that_others_can_write_to(
-    root: Path, real_processes: None, arguments: list[str]
+    root: Path, invoke: Invoke, arguments: list[str]
 ) -> None:
     (root / "work" / "log").mkdir(parents=True)
     (root / "work" / "log" / "kernel.log").write_text("planted", encoding="ascii")
     (root / "work").chmod(0o777)
-    repository.copy_commands(root)
-    done = subprocess.run(
-        repository.command(*arguments), cwd=root, capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": str(repository.ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
+    done = invoke(*arguments)
     rights = "others read and others write and its group write"
     message = f"error: work_dir: {root}/work: mode 0777 lets {rights} (expected 0700)\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{message}hint: chmod 0700 {root}/work\n")
