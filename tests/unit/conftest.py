@@ -23,6 +23,7 @@ from alchemy.ui import views
 from alchemy.ui.events import Log
 from cli import command, program
 from tests import repository
+from tests.lib import tables
 from tests.lib.early import SHELLS, Node
 from tests.unit.configs import Loader
 from tests.unit.fakes import FakeRunner
@@ -65,10 +66,17 @@ def tmp_path_factory(
                 shutil.copytree(folder, tmp_path_factory.mktemp("unit") / "failed", symlinks=True)
 
 
-@pytest.fixture(autouse=True)
-def _temporary_files(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that a test makes without tmp_path lie in the same place."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.getbasetemp()))
+@pytest.fixture(scope="module", autouse=True)
+def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests see nothing of what a developer or CI has set for builds, and do not wait for a disk that a build keeps
+    busy. What they make without tmp_path lies in the same place."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ALCHEMY_CONFIG", "ALCHEMY_CACHE_DIR", "ALCHEMY_WORK_DIR", "SOURCE_DATE_EPOCH"):
+            patch.delenv(name, raising=False)
+        patch.setattr(os, "sync", lambda: None)
+        patch.setattr(os, "fsync", lambda _: None)
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.getbasetemp()))
+        yield
 
 
 @pytest.fixture
@@ -88,20 +96,6 @@ def _only_wanted_processes(request: pytest.FixtureRequest, monkeypatch: pytest.M
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     for name in _STARTERS:
         monkeypatch.setattr(os, name, refuse)
-
-
-@pytest.fixture(autouse=True)
-def _defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the developer or CI has set for builds is no matter here."""
-    for name in ("ALCHEMY_CONFIG", "ALCHEMY_CACHE_DIR", "ALCHEMY_WORK_DIR", "SOURCE_DATE_EPOCH"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True)
-def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting for the disk takes its time while a build runs."""
-    monkeypatch.setattr(os, "sync", lambda: None)
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def _make_repository(folder: Path) -> Path:
@@ -181,7 +175,8 @@ def context(root: Path, runner: FakeRunner, messages: io.StringIO) -> Context:
     )
 
 
-@pytest.fixture(params=SHELLS)
+# busybox's ash is the node's; that the others run the scripts too says that they are POSIX sh
+@pytest.fixture(params=tables.rows(list(SHELLS), "ash"))
 def node(request: pytest.FixtureRequest, tmp_path: Path, real_processes: None) -> Node:
     shell = SHELLS[request.param]
     if shutil.which(shell[0]) is None:
