@@ -25,7 +25,7 @@ def node(configured: Context, key: Path, runner: Runner, tmp_path_factory: pytes
     log = configured.logfile("boot-configured")
     with (
         guest.serve_folder(web) as url,
-        guest.boot(configured, log, key, f"command_url={url}/command", pxe=True) as node,
+        guest.boot(configured, log, key, f"command_url={url}/command") as node,
     ):
         node.expect(guest.HAND_OVER)
         yield node
