@@ -141,6 +141,6 @@ def _all(elements: list[ET.Element], tag: str) -> str:
 
 
 def _type(elements: list[ET.Element]) -> str:
-    """An attribute of several elements is none: `\\ "@type"` asks a single one only."""
+    """An attribute of several elements counts as missing: `\\ "@type"` asks a single one only."""
     found = _below(elements, "id")
     return found[0].get("type", "") if len(found) == 1 else ""

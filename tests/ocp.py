@@ -73,4 +73,4 @@ def _check_series(step: dict[str, Any], counts: dict[str, int]) -> None:
 
 
 def _refuse(constant: str) -> None:
-    raise AssertionError(f"{constant} is no JSON")
+    raise AssertionError(f"{constant} is not JSON")

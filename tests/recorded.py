@@ -62,7 +62,7 @@ def named(name: str, place: Path) -> Machine:
 
 
 def unpack(listing: Path, root: Path) -> None:
-    """Lays out the files that a listing has. Raises ValueError for a line that is none of a listing."""
+    """Lays out the files that a listing has. Raises ValueError for a malformed line."""
     files: dict[str, list[str]] = {}
     links: dict[str, str] = {}
     for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):

@@ -58,7 +58,7 @@ def leave_out(root: Path) -> list[Script]:
 
 
 def missing_interpreter(root: Path, path: Path) -> str | None:
-    """Returns the interpreter of a script that the root tree lacks; None where it is there, or `path` is no script."""
+    """Returns the interpreter of a script that the root tree lacks; None where it is there, and for other files."""
     with path.open("rb") as file:
         first = file.readline(_LONGEST_LINE)
     words = first[2:].decode(errors="replace").split() if first.startswith(b"#!") else []

@@ -126,7 +126,7 @@ def _files(tree: Rooted, path: str) -> list[str]:
 def _merge(tree: Rooted, ours: Path, target: str) -> None:
     """Lays our configuration of Portage over that of the stage3: bashrc, env/, patches/, package.use …
 
-    portage(5) has the names. What is no template is taken, and a package.* file goes into the folder of that name.
+    portage(5) has the names. Every file but a template is taken; a package.* file goes into the folder of that name.
     """
     for path in sorted(path for path in ours.iterdir() if path.suffix not in (".j2", ".md")):
         if path.name.startswith("package.") and path.is_file():

@@ -84,7 +84,7 @@ class Profile(_Model):
 
 
 class Rule(_Model):
-    """A decision: a node that meets every condition boots `profile`. None is no condition.
+    """A decision: a node that meets every condition boots `profile`. None means no condition.
 
     `port` is a switch and its port as LLDP names them, `status` and `state` are those of Collins.
     """
@@ -118,7 +118,7 @@ class Collins(_Model):
 
 
 class TrustedProxy(_Model):
-    """The reverse proxies that log operators in, and the header that names whom.
+    """The reverse proxies that log operators in, and the header with the operator's name.
 
     The header counts only from `addresses`. Those of `operate` may give orders; everyone else only looks.
     """

@@ -52,7 +52,7 @@ _OWNED = {"rack_url": "", "BOOTIF": "", "initrd": "", "job": ": list the jobs of
 
 
 def shown(value: object) -> str:
-    """Returns a value that is no secret for a message: shortened, and on one line."""
+    """Returns a value for a message, shortened and on one line. It must not be a secret."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):

@@ -151,7 +151,7 @@ is_public_key() {
 	return 1
 }
 
-# A parameter that nobody knows is no error, as most are the kernel's and its drivers'. One that is a letter or two off
+# An unknown parameter is not an error, as most are the kernel's and its drivers'. One that is a letter or two off
 # one of ours is worth a word, and one that was to verify a download must not be lost.
 warn_misspelt() {
 	while read -r word name; do

@@ -6,7 +6,7 @@ host_key=/etc/ssh/ssh_host_ed25519_key
 dropbear_key=/etc/dropbear/host_key
 
 # make_host_key: the key by which this node is known over SSH, in the preliminary environment and in the real system. It
-# is made anew at each boot, in RAM; its fingerprint is on the consoles, above each login and in
+# is new at each boot, in RAM; its fingerprint is on the consoles, above each login and in
 # /run/alchemy/host_key_fingerprint, so that a client's first connection can be verified.
 make_host_key() {
 	key=$ROOT/new$host_key

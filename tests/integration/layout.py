@@ -180,7 +180,7 @@ def _configured(name: str, key: Key) -> dict[str, bytes]:
 def _repack(
     source: Path, target: Path, changed: Mapping[str, bytes], links: Mapping[str, str], without: str = ""
 ) -> None:
-    """Packs a tarball anew, with other files and links, and without what is unused."""
+    """Repacks a tarball with other files and links, and without unused ones."""
     replaced = {*changed, *links, without}
     with target.open("wb") as output:
         compress = subprocess.Popen(_COMPRESS[target.suffix], stdin=subprocess.PIPE, stdout=output)

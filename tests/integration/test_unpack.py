@@ -67,7 +67,7 @@ REFUSED: Mapping[str, tuple[bytes, Content, str]] = {
     "a disk": (header(b"dev/sda", type=b"4", major=b"0000010\0"), STAGE3, "'/dev/sda': a block device"),
     "the host's memory": (header(b"dev/mem", minor=b"0000001\0", **DEVICE), STAGE3, "'/dev/mem': a device"),
     "a device of a source": (header(b"dev/dev/null", minor=b"0000003\0", **DEVICE), SOURCE, "'/dev/null': a device"),
-    "a setuid file that is no program": (file(b"tmp/x", mode=b"0004755\0"), STAGE3, "'/tmp/x': setuid or setgid"),
+    "a setuid file that is not a program": (file(b"tmp/x", mode=b"0004755\0"), STAGE3, "'/tmp/x': setuid or setgid"),
     "a setuid program of another": (
         file(b"bin/x", mode=b"0004755\0", uid=b"0001750\0"),
         STAGE3,

@@ -90,7 +90,7 @@ def _only_wanted_processes(request: pytest.FixtureRequest, monkeypatch: pytest.M
         return
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
-        # what pytest.fail raises is no Exception, so that code under test cannot swallow it
+        # what pytest.fail raises is not an Exception, so that code under test cannot swallow it
         pytest.fail("a unit test started a process without the fixture real_processes")
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)

@@ -118,7 +118,7 @@ def fake_stage(
         needs={need.name: need for need in needs},
         external=external,
         cheap=cheap,
-        # what a test is made of is no code of ours
+        # a test's own code does not count
         code="",
     )
 

@@ -98,7 +98,7 @@ def test_f17_a_checkout_has_the_bytes_of_the_commit_whatever_git_is_configured_t
     for name, text in texts.items():
         (made.folder / name).write_text(text)
     if attributes:
-        # committed as it is: what the attributes do to the index is no matter here
+        # committed as it is: what the attributes do to the index does not matter here
         (made.folder / ".git/info").mkdir(exist_ok=True)
         (made.folder / ".git/info/attributes").write_text(
             "* -text -filter -ident -working-tree-encoding\n", encoding="ascii"

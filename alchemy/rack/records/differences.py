@@ -35,7 +35,7 @@ def _kind(kind: Kind, earlier: Part, later: Part) -> Iterator[str]:
     if kind.key not in earlier:
         return
     if old and kind.key not in later:
-        # a program that fails leaves a list out: that is no part that has gone
+        # a program that fails leaves a list out, whose parts are still there
         yield f"{kind.noun}s: not in this inventory ({len(old)} before)"
         return
     same, old, new = _paired(old, new, kind.identity)
@@ -65,7 +65,7 @@ def _part(kind: Kind, before: Part, after: Part) -> Iterator[str]:
 
 def _values(name: str, before: Part, after: Part, labels: Mapping[str, Label]) -> Iterator[str]:
     for key, label in labels.items():
-        # a value that is unknown on one side is no difference
+        # a value that is unknown on one side does not differ
         if before.get(key) is None or after.get(key) is None or before[key] == after[key]:
             continue
         was, now = label.show(before[key]), label.show(after[key])

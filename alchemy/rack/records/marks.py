@@ -1,4 +1,4 @@
-"""Marks: when something last happened that is no event, like an answer of Collins."""
+"""Marks: when something last happened that is not an event, like an answer of Collins."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _LARGEST = 2**63 - 1
 
 
 class Identifier(TypeDecorator[str]):
-    """The number of a row, as text, which is what a URL has. A text that is no number is that of no row."""
+    """The number of a row, as text, which is what a URL has. Any other text belongs to no row."""
 
     impl = _NUMBER
     cache_ok = True
@@ -218,7 +218,7 @@ reports = Table(
     Column("at", Moment, nullable=False),
 )
 
-# when something last happened that is no event, by name
+# when something last happened that is not an event, by name
 marks = Table(
     "marks",
     metadata,

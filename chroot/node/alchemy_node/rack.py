@@ -80,7 +80,7 @@ def open_session(url: str, who: Mapping[str, Any], store: Path, pause: Callable[
         raise ManagerError(f"{web.shown(url)}: the boot is refused: {manager.reason(answer)}")
     session = _session(url, manager.document(answer))
     if session is None:
-        raise ManagerError(f"{web.shown(url)}: the answer is none of a rack service (expected `node` and `token`)")
+        raise ManagerError(f"{web.shown(url)}: the answer is not from a rack service (expected `node` and `token`)")
     kept = {**vars(session), "jobs": list(session.jobs), "burnin": dict(session.burnin)}
     private_files.write(store, json.dumps(kept))
     return session

@@ -145,7 +145,7 @@ def _redirected(url: str, target: str) -> str:
     try:
         to = urljoin(url, target)
     except ValueError as error:
-        raise WebError(f"{shown(url)}: it redirects to what is no URL") from error
+        raise WebError(f"{shown(url)}: it redirects to an invalid URL") from error
     if urlsplit(url).scheme.lower() == "https" and not to.lower().startswith("https://"):
         raise WebError(f"{shown(url)}: refused: it redirects away from https")
     return to

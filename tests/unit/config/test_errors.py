@@ -32,11 +32,11 @@ BAD: Mapping[str, tuple[str, str]] = {
     "an anchor that is not there": ("jobs: *a", "undefined alias (quote a value that begins with *), line 1, column 7"),
     "a date that is a text": ("kernel_ver: !!timestamp today", "not a valid timestamp, line 1, column 13"),
     "an empty number": ("jobs: !!int ''", "not a valid int, line 1, column 7"),
-    "a truth that is none": ("offline: !!bool maybe", "not a valid bool, line 1, column 10"),
+    "an invalid truth value": ("offline: !!bool maybe", "not a valid bool, line 1, column 10"),
     "a NUL": ("jobs: 1\nusername: a\0b", "character #x0000 is not allowed, line 2, column 12"),
     "a tag that runs Python": ("username: !!python/object/apply:os.getcwd []", "invalid YAML"),
-    "a date that is none": ("kernel_ver: 2026-13-45", "invalid YAML: not a valid timestamp, line 1, column 13"),
-    "a number that is none": ("jobs: 0x_", "invalid YAML"),
+    "an invalid date": ("kernel_ver: 2026-13-45", "invalid YAML: not a valid timestamp, line 1, column 13"),
+    "an invalid number": ("jobs: 0x_", "invalid YAML"),
     "a scalar tagged as a mapping": ("!!map core", "invalid YAML"),
     "very many brackets": ("packages: " + "[" * 400, "invalid YAML"),
     "lists in each other": ("packages: " + "[" * 4000 + "]" * 4000, "invalid YAML: nested too deeply"),
@@ -56,7 +56,7 @@ BAD: Mapping[str, tuple[str, str]] = {
         "stage3_keys: must not be empty when sync verifies the tree (expected keys, or verify: false)",
     ),
     "a stage3 that is a number": ("stage3_url: 3", "stage3_url: must be text: quote it"),
-    "a stage3 that is no tarball": ("stage3_url: https://example.org/stage3.iso", "stage3_url: must be debian:SUITE"),
+    "another file than a tarball": ("stage3_url: https://example.org/stage3.iso", "stage3_url: must be debian:SUITE"),
     "a stage3 by FTP": ("stage3_url: ftp://example.org/stage3.tar.xz", "stage3_url: must be debian:SUITE"),
     "a stage3 with neither keys nor a digest": (
         f"{TARBALL}\nstage3_keys: []",
@@ -185,7 +185,7 @@ BAD: Mapping[str, tuple[str, str]] = {
     "a cut key for commands": (f"command_keys: ['{publickeys.RSA_2048[:208]}']", "command_keys.0: truncated SSH key"),
     "two keys in one": (f'ssh_keys: ["{ssh_key()}\\n{ssh_key()}"]', "ssh_keys.0: must be an OpenSSH public key"),
     "keys that are a word": (f"ssh_keys: {ssh_key()}", "ssh_keys: "),
-    "a key for commands that is none": ("command_keys: [hello]", "command_keys.0: must be an OpenSSH public key"),
+    "an invalid key for commands": ("command_keys: [hello]", "command_keys.0: must be an OpenSSH public key"),
     # the output
     "an image elsewhere": ("image_name: out/alchemy.img", "image_name: must be a plain file name"),
     "an image above": ("image_name: ..", "image_name: must be a plain file name"),
@@ -215,7 +215,7 @@ BAD: Mapping[str, tuple[str, str]] = {
     # the tree
     "a sync that is a word": (f"{TARBALL}\nsync: git", "sync: "),
     "a sync of no method": (f"{TARBALL}\nsync: {{}}", "sync.method: field required"),
-    "a method that is none": (f"{TARBALL}\nsync: {{method: cvs}}", "sync.method: input should be 'webrsync', 'git'"),
+    "an unknown method": (f"{TARBALL}\nsync: {{method: cvs}}", "sync.method: input should be 'webrsync', 'git'"),
     "a misspelt key of sync": (
         f"{TARBALL}\nsync: {{method: git, url: file:///t, brunch: main}}",
         "sync.brunch: unknown key; did you mean branch?",

@@ -42,7 +42,7 @@ BAD: Mapping[str, str] = {
     "another field of /etc/shadow": f"$6$saltsalt${'x' * 86}:0:",
     "a line's end": f"$6$saltsalt${'x' * 86}\n",
     "a locked account": f"!$6$saltsalt${'x' * 86}",
-    "a digit that is none of ASCII": f"$2b$1\u0662${'x' * 53}",
+    "a digit outside ASCII": f"$2b$1\u0662${'x' * 53}",
 }
 
 

@@ -47,7 +47,7 @@ CONSOLES: Mapping[tuple[str, str], list[str]] = {
     ("console=ttyS,115200", "\n"): ["ttyS0"],
     ('console="ttyS1,115200n8"', "\n"): ["ttyS1"],
     ('"console=ttyS1,115200n8"', "\n"): ["ttyS1"],
-    # an early console is no device, and its kernel console is in use
+    # an early console is not a device, and its kernel console is in use
     ("console=uart8250,io,0x3f8,115200n8", "ttyS0\n"): ["ttyS0"],
     ("console=uart,mmio32,0xfe000000", "ttyS1\n"): ["ttyS1"],
     # not consoles, and devices that must never be written to

@@ -75,7 +75,7 @@ def test_an_option_that_a_bond_does_not_take_is_said(node: Node) -> None:
     for name in ("mode", "slaves"):
         node.write(f"sys/class/net/bond0/bonding/{name}", "")
     node.write("sys/class/net/bond0/bonding/miimon", "100\n")
-    # the kernel takes no new file there, and a path out of the folder is no option
+    # the kernel takes no new file there, and no path leads out of the folder
     (node.root / "sys/class/net/bond0/bonding/colour").mkdir()
     node.run("tried=' ' hardware=; make_bond 'bond0:eth0:colour=red,../../x=y'")
     assert node.said == ["bond: bond0: does not take colour=red", "bond: bond0: unknown option: ../../x=y"]

@@ -87,7 +87,7 @@ PAGES: dict[str, Callable[[str], bytes]] = {
     "JSON": lambda url: json.dumps(
         {"meta": {"api-version": "1.1"}, "files": [{"filename": FILE, "url": f"{url}/files/{FILE}", "hashes": {}}]}
     ).encode(),
-    "one link that is none": lambda url: b'<a href="http://[">' + html(FILE),
+    "an invalid link": lambda url: b'<a href="http://[">' + html(FILE),
 }
 
 

@@ -13,7 +13,7 @@ SCHEMA = json.loads((repository.ROOT / "chroot/node/alchemy_node/inventory/schem
 
 
 def check_schema() -> None:
-    """Raises jsonschema.SchemaError where the schema is none."""
+    """Raises jsonschema.SchemaError for an invalid schema."""
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 

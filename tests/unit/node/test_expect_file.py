@@ -1,4 +1,4 @@
-"""Expectations files that are none: every problem has a message, and all are told at once."""
+"""Invalid expectations files: every problem has a message, and all are told at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asset tags: what makers leave in DMI is none."""
+"""Asset tags: placeholders that makers leave in DMI are not taken."""
 
 from __future__ import annotations
 

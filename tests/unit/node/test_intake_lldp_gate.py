@@ -34,7 +34,7 @@ class Lldpd:
 
 
 def _machine(root: Path, lldpd: Lldpd) -> Machine:
-    """eth0 and eth1 have a link, eth2 has none, eth3 is a virtual function, bond0 is no hardware."""
+    """eth0 and eth1 have a link, eth2 has none, eth3 is a virtual function, bond0 is not hardware."""
     ports = {"eth0": "1", "eth1": "1", "eth2": "0", "eth3": "1", "bond0": "1"}
     for name, carrier in ports.items():
         folder = root / "sys/class/net" / name

@@ -27,7 +27,7 @@ LSHW = {
     ),
     "LshwParser.scala:68 size of a CPU": (
         xml.lshw(xml.CPU.replace("2000000000", "2GHz")),
-        "<size> is no integer (got '2GHz')",
+        "<size> is not an integer (got '2GHz')",
         "For input string",
     ),
     "LshwParser.scala:71 no cores": (
@@ -42,22 +42,22 @@ LSHW = {
     ),
     "LshwParser.scala:77 cores are empty": (
         xml.lshw(xml.CPU.replace('value="4"', 'value=""')),
-        "`cores` is no integer (got '')",
+        "`cores` is not an integer (got '')",
         "For input string",
     ),
     "LshwParser.scala:98 size of a DIMM": (
         xml.lshw(xml.MEMORY.replace("bank", "bank:0").replace("1073741824", "1 GiB")),
-        "<size> is no integer (got '1 GiB')",
+        "<size> is not an integer (got '1 GiB')",
         "For input string",
     ),
     "LshwParser.scala:119 two sizes of a disk": (
         xml.lshw(xml.NVME.replace("</node></node>", f"<size>{'9' * 19}</size></node></node>")),
-        f"<size> is no integer (got '1048576{'9' * 19}')",
+        f"<size> is not an integer (got '1048576{'9' * 19}')",
         "For input string",
     ),
     "LshwParser.scala:137 capacity of a NIC": (
         xml.lshw(xml.NIC.replace("1000000000", "1Gbit/s")),
-        "<capacity> is no integer (got '1Gbit/s')",
+        "<capacity> is not an integer (got '1Gbit/s')",
         "For input string",
     ),
     "LshwParser.scala:155 a 25G NIC": (
@@ -117,9 +117,9 @@ LLDP = {
         "the VLAN has no name",
         "Found empty vlan name",
     ),
-    "LldpParser.scala:82 a VLAN number that is none": (
+    "LldpParser.scala:82 an invalid VLAN number": (
         xml.lldp(xml.neighbor(more=xml.VLAN.replace("106", "trunk"))),
-        "the VLAN's number is no integer",
+        "the VLAN's number is not an integer",
         "For input string",
     ),
 }

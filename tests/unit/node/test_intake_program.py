@@ -187,7 +187,7 @@ def test_thousands_of_neighbours_are_said_in_a_few_lines(node: Node, collins: Co
 
 OPTIONS = {
     "nothing": ([], "", "nothing to do (expected --collins, --ironic or --rack)"),
-    "no URL": (["--ironic", "ironic.example"], "", "--ironic: 'ironic.example' is no URL"),
+    "no URL": (["--ironic", "ironic.example"], "", "--ironic: 'ironic.example' is not a URL"),
     "no tag": (["--ironic", "http://i", "--tag", "Default string"], "", "--tag: 'Default string' is a placeholder"),
     "no user": (["--collins", "http://c"], "", "--user: Collins needs a user"),
     "no password": (["--collins", "http://c", "--user", "u"], "", "the password of Collins is empty or missing"),

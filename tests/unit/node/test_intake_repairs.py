@@ -83,7 +83,7 @@ LLDP = {
         [("eth0", "106=LOGGING ")],
     ),
     "a MED policy": ([xml.neighbor(more=xml.MED)], ["left out VLAN 300"], [("eth0", "")]),
-    "a VLAN number that is none": (
+    "an invalid VLAN number": (
         [xml.neighbor(more=xml.VLAN.replace("106", "trunk"))],
         ["left out VLAN trunk"],
         [("eth0", "")],

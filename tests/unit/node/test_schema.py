@@ -1,4 +1,4 @@
-"""The schema of the inventory is a schema, and refuses what is no inventory."""
+"""The schema of the inventory is valid, and refuses other documents."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from alchemy_node import text
         pytest.param("a\u200bb\ufeffc\U000e0041", "a?b?c?", id="invisible characters"),
         pytest.param("\ud800\ue000\uffff", "???", id="surrogates, private use, unassigned"),
         pytest.param(b"\xff\xfe".decode(errors="replace"), "\ufffd\ufffd", id="invalid UTF-8, decoded"),
-        pytest.param("$(reboot) <a>&'\"`", "$(reboot) <a>&'\"`", id="metacharacters are no concern of consoles"),
+        pytest.param("$(reboot) <a>&'\"`", "$(reboot) <a>&'\"`", id="metacharacters do not concern consoles"),
         pytest.param("", "", id="empty"),
     ],
 )

@@ -122,7 +122,7 @@ def test_what_will_not_pass_is_not_tried_again(server: Server) -> None:
         (status(302, "Location: /file"), "more than 5 redirects"),
         (status(302, "Location: ftp://127.0.0.1/x"), "unsupported scheme (expected http or https)"),
         (status(302, "Location: file:///etc/passwd"), "unsupported scheme (expected http or https)"),
-        (status(302, "Location: http://[evil"), "it redirects to what is no URL"),
+        (status(302, "Location: http://[evil"), "it redirects to an invalid URL"),
         (status(302), "the server answers 302 Found (expected 200 OK)"),
     ],
 )

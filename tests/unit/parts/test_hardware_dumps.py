@@ -1,4 +1,4 @@
-"""Dumps of machines: their formats, and what is none."""
+"""Dumps of machines: their formats, and files that are not dumps."""
 
 from __future__ import annotations
 

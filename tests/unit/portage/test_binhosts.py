@@ -102,7 +102,7 @@ REFUSED = {
     "a truncated package": (lambda f: change(f / PATH, PACKAGE[:4]), PATH, "truncated (expected 25 bytes, got 4)"),
     "a larger package": (lambda f: change(f / PATH, PACKAGE + b"!"), PATH, "size mismatch (expected 25 bytes"),
     "an entry without a size": (with_index(index(entry(SIZE=None))), PATH, "the index gives no size and digest"),
-    "a size that is none": (with_index(index(entry(SIZE="-1"))), PATH, "the index gives no size and digest"),
+    "an invalid size": (with_index(index(entry(SIZE="-1"))), PATH, "the index gives no size and digest"),
     "a size beyond bounds": (with_index(index(entry(SIZE=str(1 << 50)))), PATH, "the index gives no size and digest"),
     "an entry without a digest": (with_index(index(entry(SHA1=None))), PATH, "the index gives no size and digest"),
     "a malformed digest": (with_index(index(entry(SHA1="00"))), PATH, "malformed SHA1 digest"),

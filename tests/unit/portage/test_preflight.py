@@ -144,7 +144,7 @@ HOSTILE = {
     "a URL with an escape": (source(places=[["uri", "http://a/\x1b"]]), "not a URL"),
     "a malformed port": (source(places=[["uri", "http://a:b/"]]), "Port could not be cast"),
     "a place of another kind": (source(places=[["command", "true"]]), "Input should be 'uri' or 'mirror'"),
-    "a package that is none": (source(package="x"), "sources.0.package: String should match pattern"),
+    "an invalid package": (source(package="x"), "sources.0.package: String should match pattern"),
     "more than asked for": (source(command="true"), "sources.0.command: Extra inputs are not permitted"),
     "a list": ([], "sources.0: Input should be"),
 }  # fmt: skip

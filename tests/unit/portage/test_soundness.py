@@ -156,7 +156,7 @@ UNSOUND: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: write(root, "usr/lib64/libtwo.so", elf(machine=183)),
         "/usr/bin/tool: missing library libtwo.so",
     ),
-    "a library that is none": (
+    "a file that is not a library": (
         lambda root: write(root, "usr/lib64/libtwo.so", "INPUT(libtwo.so.1)"),
         "/usr/bin/tool: missing library libtwo.so",
     ),

@@ -220,7 +220,7 @@ LAYOUTS = {
     "malformed": ("0=flat\n", "gold-1.tar.xz"),
     "without a structure": ("[other]\n", "gold-1.tar.xz"),
     "with words for numbers": ("[structure]\nfirst=flat\n", "gold-1.tar.xz"),
-    "with a cutoff that is none": ("[structure]\n0=filename-hash BLAKE2B x\n", "gold-1.tar.xz"),
+    "with an invalid cutoff": ("[structure]\n0=filename-hash BLAKE2B x\n", "gold-1.tar.xz"),
     "no text": ("\udcff", "gold-1.tar.xz"),
 }  # fmt: skip
 

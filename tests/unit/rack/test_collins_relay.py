@@ -102,7 +102,7 @@ REFUSED: Mapping[str, tuple[collins.Asset | None, tuple[str, str, tuple[tuple[st
         ("PUT", ASSET, (("type", "CONFIGURATION"), ("generate_ipmi", "false"))),
         "only a server without IPMI settings",
     ),
-    "an asset that is none": (None, ("POST", ASSET, (("attribute", "LLDP_PVID;1"),)), "unknown to Collins"),
+    "an invalid asset": (None, ("POST", ASSET, (("attribute", "LLDP_PVID;1"),)), "unknown to Collins"),
     "a configuration": (
         collins.Asset(kind="CONFIGURATION"),
         ("POST", ASSET, (("attribute", "LLDP_PVID;1"),)),

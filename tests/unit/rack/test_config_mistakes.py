@@ -78,7 +78,7 @@ BAD: Mapping[str, tuple[str, str]] = {
         f"profiles: {{p: {{cmdline: '{'x' * 1501}'}}}}",
         "profiles.p.cmdline: too long (expected at most 1500 characters, got 1501)",
     ),
-    "a job that is none": (
+    "an unknown job": (
         "profiles: {p: {jobs: [burnin, intaek]}}",
         "profiles.p.jobs.1: unknown job 'intaek'; did you mean intake?",
     ),
@@ -149,7 +149,7 @@ BAD: Mapping[str, tuple[str, str]] = {
         "collins.url: invalid URL (expected http://HOST or https://HOST:PORT)",
     ),
     "Collins without a host": (COLLINS.replace("collins.example", ""), "collins.url: invalid URL"),
-    "Collins at a port that is none": (COLLINS.replace(".example", ":99999"), "collins.url: invalid URL"),
+    "Collins at an invalid port": (COLLINS.replace(".example", ":99999"), "collins.url: invalid URL"),
     "Collins with a password in its URL": (
         COLLINS.replace("https://", "https://rack:hunter2@"),
         "collins.url: must not contain credentials (expected `user` and `password_file` beside a plain URL)",

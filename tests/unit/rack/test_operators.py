@@ -302,7 +302,7 @@ def test_a_known_password_is_not_hashed_again(
     clock.now += 300
     operators.require(call(basic("alice", "gold")), "view")
     assert hashed == [GOLD, GOLD]
-    # the same work for a name that is none, and always the same
+    # an unknown name takes the same work each time
     for _ in range(2):
         with pytest.raises(DeniedError):
             operators.require(call(basic("nobody", "gold")), "view")

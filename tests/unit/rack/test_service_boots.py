@@ -150,7 +150,7 @@ def test_an_open_run_resumes_ten_times(rig: Rig) -> None:
         assert again["burnin"] == {"run": run}
         assert kinds(rig)[-1] == ("boot", f"intake: open run: resume {count} of 10")
     assert rig.boot(boot_id="reset-11").json()["error"] == "local: open run: already resumed 10 times"
-    # asking again is no reset
+    # asking again is not a reset
     with rig.records.reading() as connection:
         found = runs.get(connection, run)
     assert found is not None

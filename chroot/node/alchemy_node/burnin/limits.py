@@ -1,6 +1,6 @@
 """Keep the burn-in from exhausting the machine: how much memory it may take, and what holds it to that.
 
-Running out of memory is no fault of the hardware. The supervisor must survive it, and tell it from one.
+Running out of memory is not a hardware fault. The supervisor must survive it, and tell it from one.
 """
 
 from __future__ import annotations

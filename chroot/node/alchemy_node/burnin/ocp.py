@@ -121,7 +121,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def _bounded(value: str, most: int) -> str:
-    # a lone surrogate (from a file name or a serial number that was not UTF-8) is no valid JSON text
+    # a lone surrogate (from a file name or a serial number that was not UTF-8) is not valid in JSON
     clean = value.encode("utf-8", "replace").decode("utf-8")
     return clean if len(clean) <= most else clean[: most - 1] + "…"
 

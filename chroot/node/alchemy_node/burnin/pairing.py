@@ -59,7 +59,7 @@ class Peers:
             self.heard[peer] = (wants, address, self.turn)
 
     def choose(self) -> Partner | None:
-        """Chooses whom to want; returns the partner when that one wants this node."""
+        """Chooses a partner; returns it once it has chosen this node."""
         self.turn += 1
         self.heard = {peer: seen for peer, seen in self.heard.items() if self.turn - seen[2] <= _STALE}
         free = [peer for peer, (wants, *_) in self.heard.items() if wants in ("", self.own)]

@@ -28,6 +28,6 @@ def collect(interfaces: Iterable[str]) -> Activity[Sample]:
         if output.status == 0:
             whole |= parse(interface, output.stdout)
         else:
-            # half of its counters are no value to compare with
+            # half of its counters cannot be compared
             whole |= Sample(missing={f"ports {interface}": output.problem or "no answer"})
     return whole

@@ -173,7 +173,7 @@ def _lost(machine: Machine, run: Run, machinery: Machinery) -> tuple[Finding, ..
 
 
 def _chosen_again(machine: Machine, machinery: Machinery, options: Options, run: Run) -> Selection:
-    """Chooses the disks that may be written, once more: one that is gone by now is no error of the command line."""
+    """Chooses the disks that may be written, once more: one that is gone by now is not an error of the caller."""
     written = run.parameters.get("written")
     ours = frozenset(str(serial) for serial in written) if isinstance(written, list) else frozenset()
     there = {disk.serial for disk in machinery.disks}

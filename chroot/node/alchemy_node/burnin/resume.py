@@ -197,5 +197,5 @@ def _page(url: str, token: str, run: str, start: int) -> list[bytes]:
     except (ValueError, RecursionError) as error:
         raise web.WebError(f"{web.shown(place)}: the answer is not JSON") from error
     if not isinstance(lines, list):
-        raise web.WebError(f"{web.shown(place)}: the answer is no list of lines")
+        raise web.WebError(f"{web.shown(place)}: the answer is not a list of lines")
     return [json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines]

@@ -19,7 +19,7 @@ _MOST_ERRORS = 50
 
 
 class ExpectationsError(Exception):
-    """A file that is no expectations file: its text has all errors, one a line."""
+    """An invalid expectations file: its text has all errors, one a line."""
 
 
 @dataclass(frozen=True)

@@ -82,14 +82,14 @@ def of_chassis(machine: Machine) -> str:
 
 
 def refuse(tag: str) -> str:
-    """Returns why the text is no asset tag; empty when it is one."""
+    """Returns why the text is not an asset tag; empty when it is one."""
     if not tag.strip():
         return "it is empty"
     bare = re.sub(r"[^a-z0-9]", "", tag.lower())
     if bare in _PLACEHOLDERS or _PLACEHOLDER.fullmatch(bare):
         return f"{tag!r} is a placeholder of the maker"
     if not _TAG.fullmatch(tag):
-        return f"{tag!r} is no asset tag (expected letters, digits, `-` and `_`, at most 64)"
+        return f"{tag!r} is not an asset tag (expected letters, digits, `-` and `_`, at most 64)"
     return ""
 
 

@@ -106,7 +106,7 @@ class Collins:
             return None
         data = self._expect(answer, f"the asset {tag}").get("data")
         if not isinstance(data, dict) or not isinstance(data.get("ASSET"), dict):
-            raise ManagerError(f"{web.shown(self.server.url)}: the answer is none of Collins (expected data.ASSET)")
+            raise ManagerError(f"{web.shown(self.server.url)}: the answer is not from Collins (expected data.ASSET)")
         return data
 
     def _create(self, intake: Intake) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Collins:
         """Refuses to overwrite the asset of another machine, one that is not a server, and a decommissioned one."""
         kind = asset["ASSET"].get("TYPE")
         if kind != "SERVER_NODE":
-            raise ManagerError(f"asset {intake.tag}: it is no server in Collins (expected SERVER_NODE, got {kind!r})")
+            raise ManagerError(f"asset {intake.tag}: not a server in Collins (expected SERVER_NODE, got {kind!r})")
         if status in _ENDED:
             hint = f"collins-shell asset set_status --status=Maintenance --state=MAINT_NOOP --tag={intake.tag}"
             raise ManagerError(f"asset {intake.tag}: it is {status} in Collins", hint)

@@ -62,7 +62,7 @@ def unwrap_virtio_nics(core: ET.Element, _: Facts) -> list[Repair]:
 
 
 def leave_out_speedless_usb_nics(core: ET.Element, _: Facts) -> list[Repair]:
-    """Leaves out the BMC's Ethernet over USB: it is no port of the machine, and has no speed."""
+    """Leaves out the BMC's Ethernet over USB: it is not a port of the machine, and has no speed."""
     done = []
     for path in list(lshw_nodes.below(core)):
         node = path[-1]
@@ -97,7 +97,7 @@ def add_nic_speeds(core: ET.Element, facts: Facts) -> list[Repair]:
 
 
 def leave_out_nvme_children(core: ET.Element, facts: Facts) -> list[Repair]:
-    """Leaves out what stands beside an NVMe drive, and is no drive.
+    """Leaves out what is listed beside an NVMe drive, and is not a drive.
 
     lshw makes every child of an NVMe controller a disk (nvme.cc:43-57): `ng0n1` and `hwmon0`, too.
     """
@@ -109,7 +109,7 @@ def leave_out_nvme_children(core: ET.Element, facts: Facts) -> list[Repair]:
             continue
         if facts.disks and not any(name.rpartition("/")[2] in facts.disks for name in names):
             path[-2].remove(node)
-            done.append(Repair(_DOCUMENT, lshw_nodes.name(path), "left out", "it is no block device of the machine"))
+            done.append(Repair(_DOCUMENT, lshw_nodes.name(path), "left out", "it is not a block device of the machine"))
     return done
 
 

@@ -58,7 +58,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         )
     for key, url in urls.items():
         if url and not web.is_url(url):
-            raise _wrong(f"--{key}: {url!r} is no URL (expected http:// or https://)")
+            raise _wrong(f"--{key}: {url!r} is not a URL (expected http:// or https://)")
     tag = str(found.get("tag", ""))
     if tag and (reason := asset_tag.refuse(tag)):
         raise _wrong(f"--tag: {reason}")
@@ -140,7 +140,7 @@ def _login(found: Mapping[str, Any], environment: Mapping[str, str]) -> Login:
 
 
 def _read(path: Path) -> str:
-    """Returns the text of a file of the user's. Raises OSError, and ManagerError where it is no text or too large."""
+    """Returns the text of a file of the user's. Raises OSError, and ManagerError where it is not text or too large."""
     with path.open("rb") as file:
         data = file.read(_LIMIT + 1)
     if len(data) > _LIMIT:

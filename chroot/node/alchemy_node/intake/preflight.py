@@ -73,7 +73,7 @@ def _node(path: lshw_nodes.Path, allowances: frozenset[str]) -> Iterator[Refusal
 def _size(path: lshw_nodes.Path, tag: str, source: str) -> Iterator[Refusal]:
     text = child_text(path[-1], tag)
     if text and not _is_integer(text, 64):
-        problem = f"<{tag}> is no integer (got {text!r})"
+        problem = f"<{tag}> is not an integer (got {text!r})"
         yield Refusal(_LSHW, lshw_nodes.name(path), problem, source, "report it to lshw; the file is kept")
 
 
@@ -86,7 +86,7 @@ def _cpu(path: lshw_nodes.Path) -> Iterator[Refusal]:
             problem = f"the CPU has settings, but no `{name}`"
             cure = "update the BIOS: its DMI table has no core counts"
         elif not _is_integer(settings[name], 32):
-            problem = f"`{name}` is no integer (got {settings[name]!r})"
+            problem = f"`{name}` is not an integer (got {settings[name]!r})"
             cure = "update the BIOS: its DMI table has no valid core counts"
         else:
             continue
@@ -166,7 +166,7 @@ def vlan(element: ET.Element, port: str, allowances: frozenset[str] = frozenset(
         refusals.append(Refusal(_LLDP, where, "the VLAN has no name", "LldpParser.scala:69", cure))
     if not _is_integer(identity, 32):
         cure = "lldpcli show neighbors details"
-        refusals.append(Refusal(_LLDP, where, "the VLAN's number is no integer", "LldpParser.scala:82", cure))
+        refusals.append(Refusal(_LLDP, where, "the VLAN's number is not an integer", "LldpParser.scala:82", cure))
     return refusals
 
 

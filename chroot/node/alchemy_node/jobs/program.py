@@ -102,7 +102,7 @@ def main(around: Surroundings | None = None) -> int:
 
 
 def _run(jobs: Sequence[Job], session: Session | None, around: Surroundings) -> Status:
-    """Runs all: what one has found is no reason to leave out the next."""
+    """Runs all jobs: the next one runs whatever this one has found."""
     words: dict[str, str] = {}
     for job in jobs:
         _verdict(around, "RUNNING")

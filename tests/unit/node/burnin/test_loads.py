@@ -282,7 +282,7 @@ A, B, C = 5 * GIB + 0x70C, 20 * GIB + 0x14, 40 * GIB + 0x1C
         (miscompares(A + 8, A, A), {"DIMM 0": "... at physical address 0x14000070c and 1 more"}),
         (miscompares(A, B), {"DIMM 0": "... at physical address 0x14000070c", "DIMM 1": "... at physical address 0x5"}),
         (miscompares(C), {PAIR: f"replace {PAIR}: memory lost what was written at physical address 0xa0000001c"}),
-        # in a hole; what is no address of the word; a hidden page frame; on half of all DIMMs
+        # in a hole; an address outside the word; a hidden page frame; on half of all DIMMs
         (miscompares(A, 90 * GIB + 0x100), {"DIMM 0": "... at physical address 0x14000070c"}),
         (miscompares(90 * GIB + 0x100), {"a DIMM": "replace a DIMM: memory lost what was written ("}),
         (miscompares(A, off=8), {"a DIMM": ""}),

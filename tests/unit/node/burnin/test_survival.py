@@ -161,7 +161,7 @@ def test_what_is_no_run_is_not_gone_on_with(service: servers.Service, tmp_path: 
 @pytest.mark.parametrize("document", [{}, "x", 3])
 def test_an_answer_that_is_no_list_is_refused(service: servers.Service, tmp_path: Path, document: object) -> None:
     service.document = document
-    with pytest.raises(web.WebError, match="no list of lines"):
+    with pytest.raises(web.WebError, match="not a list of lines"):
         resume.fetch(service.url, "secret", "7", tmp_path)
 
 

@@ -51,7 +51,7 @@ _BOOKS = re.compile(r"bogo-ops counter|run flag|checksum data|metrics[- ]check|o
 # what a program may take beyond its time on a machine under full load
 GRACE = 60.0
 
-# A residual above this is no rounding: it is 1e-9 and less for the sizes that are run.
+# A residual above this does not come from rounding: it is 1e-9 and less for the sizes that are run.
 _RESIDUAL = 1e-6
 _LINPACK_SHARE = 0.1
 _MEMORY_A_CORE = 64 << 20
