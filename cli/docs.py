@@ -5,8 +5,6 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from alchemy.commands import docs, package_tables
-from alchemy.commands import sizes as image_sizes
 from cli.command import ROOT, VERSION_HELP, checked, command
 
 
@@ -19,6 +17,10 @@ from cli.command import ROOT, VERSION_HELP, checked, command
 @command
 def update(_: Context, sizes: bool = False, version: str = "wip") -> None:
     """Update the generated tables and pictures of README.md, packages/README.md and docs/."""
+    # every command imports this module, and this one alone needs these
+    from alchemy.commands import docs, package_tables
+    from alchemy.commands import sizes as image_sizes
+
     measured = package_tables.measured(image_sizes.describe(checked(version))) if sizes else {}
     for part in docs.parts(measured):
         if part.update(ROOT):

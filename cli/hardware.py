@@ -8,7 +8,6 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from alchemy.commands import docs, hardware, hardware_report
 from cli.command import JSON_HELP, ROOT, as_json, command, say
 
 
@@ -20,6 +19,9 @@ from cli.command import JSON_HELP, ROOT, as_json, command, say
 def check(_: Context, file: list[str], json: bool = False) -> None:
     """Show which devices of a machine the image in bin/ drives, from lspci -nn, lshw, udevadm info -e, hwloc's XML,
     modaliases or an inventory. Ends with 1 when a NIC or a storage controller is not driven."""
+    # every command imports this module, and this one alone needs the parsers
+    from alchemy.commands import hardware
+
     reports = hardware.check([Path(name) for name in file], ROOT, ROOT / "bin")
     if json:
         print(as_json(hardware.as_value(reports)))
@@ -34,6 +36,8 @@ def check(_: Context, file: list[str], json: bool = False) -> None:
 @command
 def report(_: Context) -> None:
     """Update the known machines in docs/hardware.md, from the kernel in bin/ and the dumps in tests/hardware/."""
+    from alchemy.commands import docs, hardware_report
+
     hardware_report.update(ROOT, ROOT / "bin")
     for part in docs.parts({}):
         if part.file == hardware_report.DOCUMENT and part.update(ROOT):

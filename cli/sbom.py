@@ -6,7 +6,6 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from alchemy.commands import vulnerabilities
 from cli.command import JSON_HELP, as_json, checked, command, say
 
 
@@ -17,6 +16,9 @@ from cli.command import JSON_HELP, as_json, checked, command, say
 @command
 def check(_: Context, feed: list[str], json: bool = False) -> None:
     """Check which packages of the image a vulnerability feed concerns; exit 1 when there is one, or it is unknown."""
+    # every command imports this module, and this one alone needs the feeds
+    from alchemy.commands import vulnerabilities
+
     result = vulnerabilities.check(checked(), feed)
     say(as_json(result.as_json()) if json else vulnerabilities.text(result))
     if result.findings:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from alchemy.commands import docs
 from alchemy.context import Context
 from alchemy.errors import UserError
 from alchemy.host import files
@@ -67,6 +66,9 @@ def bump(context: Context, atom: str, version: str) -> str:
     except BaseException:
         target.rename(ebuild.path)
         raise
+    # it imports the parsers of hardware, which every other command would wait for
+    from alchemy.commands import docs
+
     changed = sorted({part.file for part in docs.parts({}) if part.update(context.root)})
     older = versions.compare("ebuild", version, ebuild.version) < 0
     return "\n".join(
