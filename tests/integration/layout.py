@@ -78,8 +78,7 @@ _BUSYBOX = "/bin/busybox"
 _FUNTOO_LINKS = {"./etc/portage/repos.conf": "/var/git/meta-repo/repos.conf"}
 _EGO = "[global]\nrelease = 1.4-release\nsync_base_url = https://github.com/funtoo/{repo}\n"
 
-# C++, link-time optimization, the sanitizers, CMake and most of Perl: nothing of the test trees uses them, and the
-# stage3, which each build unpacks twice, is half as large without
+# C++, link-time optimization, the sanitizers, CMake and most of Perl: half of a stage3, which each build unpacks twice
 _UNUSED = re.compile(
     r"/(cc1plus|lto1|[^/]*-lto-dump-\d+|cmake|cpack|ctest|lib(a|hwa|l|t|ub)san\.[^/]*|libgprofng\.[^/]*)$"
     r"|^\./usr/(include/c\+\+|lib64/perl|lib/git-core|share/(cmake-[^/]*|perl|texinfo))/|^\./var/lib/dpkg/info/"
@@ -146,16 +145,18 @@ def _split_usr(root: Path) -> None:
         contents.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def stage3(source: Path, target: Path, name: str, key: Key, programs: Mapping[str, bytes] = _NO_PROGRAMS) -> None:
+def stage3(
+    source: Path, target: Path, name: str, key: Key, programs: Mapping[str, bytes] = _NO_PROGRAMS, *, lean: bool = False
+) -> None:
     """Makes a Gentoo stage3 out of the embedded one, for a main repository called `name`, with other `programs` in
-    /usr/bin.
+    /usr/bin. A `lean` one compiles C alone, and is half as large.
 
     As in Gentoo's it is configured for a repository that is not there yet, and trusts its key. The suffix of `target`
     says how it is compressed.
     """
     profile = f"../../var/db/repos/{name}/profiles/{PROFILE}"
     changed = {**_configured(name, key), **{f"./usr/bin/{program}": text for program, text in programs.items()}}
-    _repack(source, target, changed, {f"./{_MAKE_PROFILE}": profile})
+    _repack(source, target, changed, {f"./{_MAKE_PROFILE}": profile}, _UNUSED if lean else None)
 
 
 def funtoos_stage3(source: Path, target: Path, name: str, key: Key, parents: Sequence[str]) -> None:
@@ -166,7 +167,7 @@ def funtoos_stage3(source: Path, target: Path, name: str, key: Key, parents: Seq
         f"./{_MAKE_PROFILE}/parent": "".join(f"{parent}\n" for parent in parents).encode(),
         "./etc/ego.conf": _EGO.encode(),
     }
-    _repack(source, target, changed, _FUNTOO_LINKS, without=f"./{_MAKE_PROFILE}")
+    _repack(source, target, changed, _FUNTOO_LINKS, re.compile(f"^./{_MAKE_PROFILE}$"))
 
 
 def _configured(name: str, key: Key) -> dict[str, bytes]:
@@ -178,10 +179,10 @@ def _configured(name: str, key: Key) -> dict[str, bytes]:
 
 
 def _repack(
-    source: Path, target: Path, changed: Mapping[str, bytes], links: Mapping[str, str], without: str = ""
+    source: Path, target: Path, changed: Mapping[str, bytes], links: Mapping[str, str], without: re.Pattern[str] | None
 ) -> None:
-    """Repacks a tarball with other files and links, and without unused ones."""
-    replaced = {*changed, *links, without}
+    """Repacks a tarball with other files and links, and without those whose names match."""
+    replaced = {*changed, *links}
     with target.open("wb") as output:
         compress = subprocess.Popen(_COMPRESS[target.suffix], stdin=subprocess.PIPE, stdout=output)
         assert compress.stdin is not None
@@ -191,7 +192,7 @@ def _repack(
             tarfile.open(fileobj=compress.stdin, mode="w|") as new,
         ):
             for member in old:
-                if member.name not in replaced and not _UNUSED.search(member.name):
+                if member.name not in replaced and not (without and without.search(member.name)):
                     new.addfile(member, old.extractfile(member) if member.isreg() else None)
             for path, link in links.items():
                 member = tarfile.TarInfo(path)

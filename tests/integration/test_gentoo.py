@@ -90,7 +90,7 @@ def built(base: Path, secrets: Mapping[str, Key], tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("gentoo")
     releases = Releases(folder / "mirror/releases/amd64/autobuilds", secrets)
     releases.tarball.parent.mkdir(parents=True)
-    layout.stage3(base, releases.tarball, "gentoo", releases.key)
+    layout.stage3(base, releases.tarball, "gentoo", releases.key, lean=True)
     releases.sign_all()
     kernel_source(folder / "mirror")
     tree = layout.tree(folder / "tree", "gentoo", releases.key)
