@@ -167,7 +167,7 @@ def funtoos_stage3(source: Path, target: Path, name: str, key: Key, parents: Seq
         f"./{_MAKE_PROFILE}/parent": "".join(f"{parent}\n" for parent in parents).encode(),
         "./etc/ego.conf": _EGO.encode(),
     }
-    _repack(source, target, changed, _FUNTOO_LINKS, re.compile(f"^./{_MAKE_PROFILE}$"))
+    _repack(source, target, changed, _FUNTOO_LINKS, re.compile(rf"^\./{re.escape(_MAKE_PROFILE)}$"))
 
 
 def _configured(name: str, key: Key) -> dict[str, bytes]:
