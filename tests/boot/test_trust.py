@@ -39,7 +39,7 @@ def test_a_verifying_parameter_in_doubt_refuses_the_command(
     ):
         node.expect(f"command_url: refused: {reason}")
         node.expect("command_url: nothing is run")
-        node.expect(guest.HAND_OVER)
+        node.expect(guest.LOGIN)
     assert not re.search(r"^fool", console_log.read_text(), re.MULTILINE)
 
 

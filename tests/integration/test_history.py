@@ -267,7 +267,7 @@ def test_an_ebuild_that_replaces_binary_packages_changes_no_trusted_build(small:
     try:
         build_system(dataclasses.replace(small, config=untrusted, runner=Runner()))
     except (BuildError, VerificationError):
-        # what it has written is not a package
+        # its file is not a package
         assert "poisoned" not in small.logfile("system").read_text()
     sets.write_text(text)
     trusted = dataclasses.replace(small, runner=Runner())

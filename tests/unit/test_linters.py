@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("real_processes")
 
 
 def mypy_cache() -> Path:
-    """The folder in which mypy keeps what it found: in the cache that clones share, or else in the clone."""
+    """Returns the folder of mypy's cache: in the cache that clones share, or else in the clone."""
     shared = repository.cache()
     return shared / "mypy" if os.access(shared, os.W_OK) else repository.ROOT / ".mypy_cache"
 

@@ -82,7 +82,7 @@ def test_an_entry_that_comes_during_the_run(text: str, kind: str, verdict: str, 
     assert [(f.kind.name, f.verdict, str(f.part)) for f in bmc.judge(before, event(text), PARTS)] == [
         (kind, verdict, part)
     ]
-    # what was there before the run is not its finding
+    # an entry from before the run is not a finding
     assert list(bmc.judge(event(text), event(text), PARTS)) == []
 
 

@@ -67,7 +67,7 @@ COUNTERS = [
 
 @pytest.mark.parametrize(("key", "by", "kind", "verdict", "part"), COUNTERS)
 def test_a_counter_that_grows(key: Key, by: int, kind: str, verdict: str, part: Part) -> None:
-    # what was counted before the run is not its finding
+    # an error from before the run is not a finding
     assert verdicts(Sample({key: 7}), Sample({key: 7})) == []
     assert verdicts(Sample({key: 7}), Sample({key: 7 + by})) == [(kind, verdict, part)]
     # the driver was reset in between, or the counter appeared: what it says now is new
