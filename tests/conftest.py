@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,13 @@ from tests.lib import keys, ramdisk
 from tests.lib.keys import Key
 
 _RAMDISK = pytest.StashKey[Path]()
+
+# the files that take more than a minute, by `test.all`
+_LONGEST = (
+    "test_gentoo.py", "test_network.py", "test_node.py", "test_portage.py", "test_main_job.py", "test_parameters.py",
+    "test_intake.py", "test_hostile.py", "test_faults.py", "test_configured.py", "test_trust.py", "test_by_hand.py",
+    "test_consoles.py", "test_killed.py", "test_kills.py", "test_broken.py", "test_firmware.py", "test_history.py",
+)  # fmt: skip
 
 # how long an example takes says how busy the machine is
 settings.register_profile("alchemy", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,6 +40,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.basetemp = str(folder / "pytest")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collects without Python's garbage collector: what is collected stays until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Frees the RAM. What a failed test wrote stays there until the next run."""
@@ -43,15 +62,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Has the files of the tiers take turns: workers take them in this order, and one builds while another boots.
 
-    The linters come first. One of them takes half a minute, which would otherwise be the last.
+    The linters come first, and of each tier its longest files. The last ones are short, so that no worker is left alone
+    with a long one.
     """
     turns: defaultdict[str, dict[Path, int]] = defaultdict(dict)
     places = {}
-    for item in items:
+    for item in sorted(items, key=_length):
         tier = item.path.relative_to(Path(__file__).parent).parts[0]
         turn = turns[tier].setdefault(item.path, len(turns[tier]))
         places[item] = (item.path.name != "test_linters.py", turn, tier)
     items.sort(key=places.__getitem__)
+
+
+def _length(item: pytest.Item) -> int:
+    """Returns the place of a test's file among the longest; those that are not among them share the last place."""
+    name = item.path.name
+    return _LONGEST.index(name) if name in _LONGEST else len(_LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)

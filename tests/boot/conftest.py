@@ -1,4 +1,4 @@
-"""The boot tier: one image is built, by the command a user types, and booted by every test."""
+"""The boot tier: images are built by the command that a user types, and every test boots one of them."""
 
 from __future__ import annotations
 
@@ -52,20 +52,26 @@ def build(root: Path, configuration: str = "", files: Mapping[str, str] | None =
 
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Context:
+def default_image(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """The context of a clone whose bin/ holds the embedded default."""
     return build(tmp_path_factory.mktemp("clone") / "alchemy")
 
 
 @pytest.fixture(scope="session")
-def configured(image: Context, tmp_path_factory: pytest.TempPathFactory, key: Path) -> Context:
+def image(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """The same, compressed by zstd: without KVM a boot takes a tenth less than with the default, xz."""
+    return build(tmp_path_factory.mktemp("zstd") / "alchemy", "compression: zstd\n")
+
+
+@pytest.fixture(scope="session")
+def configured(tmp_path_factory: pytest.TempPathFactory, key: Path) -> Context:
     """The context of a clone whose bin/ holds what CONFIGURATION asks for; only what differs is built again."""
     public = key.with_suffix(".pub").read_text(encoding="utf-8").strip()
     return build(tmp_path_factory.mktemp("configured") / "alchemy", CONFIGURATION.format(key=public))
 
 
 @pytest.fixture(scope="session")
-def newer(image: Context, tmp_path_factory: pytest.TempPathFactory) -> Context:
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """The context of a clone whose bin/ holds the embedded default with the kernel of Debian's backports."""
     return build(tmp_path_factory.mktemp("newer") / "alchemy", NEWER)
 

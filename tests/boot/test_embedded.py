@@ -18,7 +18,7 @@ from tests.boot.conftest import VERSION, build
 
 
 @pytest.fixture(scope="module")
-def embedded(image: Context, tmp_path_factory: pytest.TempPathFactory) -> Context:
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """The default image with its ramfs inside; only that is built again."""
     return build(tmp_path_factory.mktemp("embedded") / "alchemy", "embed_ramfs: true\n")
 
@@ -30,7 +30,7 @@ def ram_mb(context: Context) -> int:
     return need
 
 
-@pytest.mark.parametrize("fixture", [pytest.param("image", marks=pytest.mark.exhaustive), "embedded"])
+@pytest.mark.parametrize("fixture", [pytest.param("default_image", marks=pytest.mark.exhaustive), "embedded"])
 def test_an_image_boots_in_the_ram_that_its_manifest_says(
     request: pytest.FixtureRequest, fixture: str, key: Path, console_log: Path, tmp_path: Path
 ) -> None:

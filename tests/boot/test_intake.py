@@ -46,7 +46,7 @@ def test_a_new_machine_comes_into_collins_and_its_password_nowhere(
             "etc/alchemy/collins.password": collins.PASSWORD,
         }
         # only the identity layer differs from that of `image`
-        context = build(tmp_path / "alchemy", files=files)
+        context = build(tmp_path / "alchemy", "compression: zstd\n", files)
         switch.frame = lldp.frame((*lldp.COMPLETE, lldp.PVID))
         with (
             guest.serve_folder(web) as keys,

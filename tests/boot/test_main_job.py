@@ -50,17 +50,28 @@ SYSCTLS = {
     "net/ipv6/conf/eth0/accept_redirects": "0",
 }
 
+# kind of file system → where it is mounted
+MOUNTS = {
+    "tmpfs": "/dev/shm",
+    "mqueue": "/dev/mqueue",
+    "cgroup2": "/sys/fs/cgroup",
+    "debugfs": "/sys/kernel/debug",
+    "tracefs": "/sys/kernel/tracing",
+    "securityfs": "/sys/kernel/security",
+    "pstore": "/sys/fs/pstore",
+}
+
 
 @pytest.fixture(scope="module")
-def node(image: Context, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+def node(default_image: Context, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """The image in a machine of 256 MB with something for every tool, and a key from a web server."""
     folder = tmp_path_factory.mktemp("web")
     shutil.copy(key.with_suffix(".pub"), folder / "keys")
-    log = image.logfile("boot-main-job")
+    log = default_image.logfile("boot-main-job")
     with (
         guest.serve_folder(folder) as url,
         guest.boot(
-            image,
+            default_image,
             log,
             key,
             f"ssh_keys_url={url}/keys",
@@ -144,8 +155,10 @@ def test_nothing_of_the_build_is_in_the_image(node: Guest) -> None:
     assert node.ssh("find / -xdev \\( -name '*.a' -o -name '*.la' -o -name '*.pc' \\) 2>/dev/null | head") == ""
 
 
-def test_the_image_is_complete_until_a_library_is_taken_away(image: Context, runner: Runner, tmp_path: Path) -> None:
-    tree = plan.create(image, plan.recall(image))["system"].output / outputs.ROOT
+def test_the_image_is_complete_until_a_library_is_taken_away(
+    default_image: Context, runner: Runner, tmp_path: Path
+) -> None:
+    tree = plan.create(default_image, plan.recall(default_image))["system"].output / outputs.ROOT
     soundness.check(tree)
     runner.run(["cp", "--archive", "--reflink=auto", tree, tmp_path / "root"])
     (library,) = (tmp_path / "root/usr/lib64").glob("libz.so.1.*")
@@ -154,8 +167,8 @@ def test_the_image_is_complete_until_a_library_is_taken_away(image: Context, run
         soundness.check(tmp_path / "root")
 
 
-def test_no_file_says_when_it_was_built(image: Context) -> None:
-    system = plan.create(image, plan.recall(image))["system"].output
+def test_no_file_says_when_it_was_built(default_image: Context) -> None:
+    system = plan.create(default_image, plan.recall(default_image))["system"].output
     times = {int(file.read_text(encoding="ascii")) for file in (system / outputs.DATABASE).glob("*/*/BUILD_TIME")}
     days = {datetime.fromtimestamp(time, UTC).date().isoformat().encode() for time in times}
     regular = [path for path in (system / outputs.ROOT).rglob("*") if path.is_file() and not path.is_symlink()]
@@ -164,8 +177,8 @@ def test_no_file_says_when_it_was_built(image: Context) -> None:
     assert [path for path in regular if any(day in path.read_bytes() for day in days)] == []
 
 
-def test_the_ramdisk_is_small(image: Context) -> None:
-    assert (image.bin / "alchemy.ramfs").stat().st_size <= 40_000_000
+def test_the_ramdisk_is_small(default_image: Context) -> None:
+    assert (default_image.bin / "alchemy.ramfs").stat().st_size <= 40_000_000
 
 
 def test_no_password_opens_the_account(node: Guest) -> None:
@@ -185,32 +198,39 @@ def test_the_fingerprint_of_the_host_key_is_above_the_login(node: Guest) -> None
     assert f"SSH host key (ED25519) {fingerprint}" in console
 
 
-def test_every_package_of_the_sets_is_in_the_manifest(image: Context) -> None:
-    manifest = json.loads((image.bin / "manifest.json").read_text())
+def test_every_package_of_the_sets_is_in_the_manifest(default_image: Context) -> None:
+    manifest = json.loads((default_image.bin / "manifest.json").read_text())
     installed = {f"{package['category']}/{package['name']}" for package in manifest["packages"]}
-    wanted = settings.read_set(image.root / "packages" / "packages.core")
+    wanted = settings.read_set(default_image.root / "packages" / "packages.core")
     # an atom may name a slot, as net-misc/iperf:3
     assert {atom.partition(":")[0] for atom in wanted} <= installed
     assert manifest["version"] == VERSION
 
 
-def test_the_bill_of_materials_is_valid_and_lists_every_package(image: Context) -> None:
-    document = bom.read((image.bin / "alchemy.cdx.json").read_text(encoding="utf-8"))
+def test_the_bill_of_materials_is_valid_and_lists_every_package(default_image: Context) -> None:
+    document = bom.read((default_image.bin / "alchemy.cdx.json").read_text(encoding="utf-8"))
     listed = {(component.get("group"), component["name"], component["version"])
               for component in document["components"] if "version" in component}  # fmt: skip
-    packages = json.loads((image.bin / "manifest.json").read_text(encoding="utf-8"))["packages"]
+    packages = json.loads((default_image.bin / "manifest.json").read_text(encoding="utf-8"))["packages"]
     assert packages
     assert {(package["category"], package["name"], package["version"]) for package in packages} <= listed
 
 
-def test_the_digests_are_those_of_the_files(image: Context) -> None:
-    lines = (image.bin / "SHA256SUMS").read_text().splitlines()
+def test_the_digests_are_those_of_the_files(default_image: Context) -> None:
+    lines = (default_image.bin / "SHA256SUMS").read_text().splitlines()
     listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
     assert set(listed) == {
         "alchemy.cdx.json", "alchemy.img", "alchemy.ramfs", "boot.ipxe", "grub.cfg", "manifest.json", "modules.alias",
         "pxelinux.cfg/default",
     }  # fmt: skip
-    assert {name: files.sha256(image.bin / name) for name in listed} == listed
+    assert {name: files.sha256(default_image.bin / name) for name in listed} == listed
+
+
+@pytest.mark.parametrize(("kind", "folder"), MOUNTS.items())
+def test_the_kernels_file_systems_are_mounted_once_and_run_nothing(node: Guest, kind: str, folder: str) -> None:
+    mounts = [line.split() for line in node.ssh("cat /proc/mounts").splitlines()]
+    (found,) = [options for _, place, name, options, *_ in mounts if place == folder and name == kind]
+    assert {"nosuid", "nodev", "noexec"} <= set(found.split(","))
 
 
 def test_sudo_reads_nothing_below_a_root_that_a_user_names(node: Guest) -> None:
