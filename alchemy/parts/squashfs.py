@@ -14,6 +14,12 @@ _COMPRESSION = {
     "xz": ["-comp", "xz", "-b", "1M", "-Xbcj", ARCH.bcj],
     "zstd": ["-comp", "zstd", "-b", "1M", "-Xcompression-level", "19"],
 }
+# A few scripts and settings fill one or two blocks of 1 MB: a single processor compresses each, and with the filter
+# twice. In blocks of 256 kB they are packed in a third of the time, and take a tenth more.
+_COMPRESSION_OF_TEXT = {
+    "xz": ["-comp", "xz", "-b", "256K"],
+    "zstd": ["-comp", "zstd", "-b", "256K", "-Xcompression-level", "19"],
+}
 
 
 def inputs(context: Context) -> dict[str, str]:
@@ -21,10 +27,14 @@ def inputs(context: Context) -> dict[str, str]:
     return {"compression": context.config.compression, "epoch": str(context.epoch)}
 
 
-def pack(context: Context, tools: Chroot, folder: Path, squashfs: Path, stage: str) -> None:
-    """Packs a folder into the file `squashfs`, for a stage, by mksquashfs of the chroot `tools`."""
+def pack(context: Context, tools: Chroot, folder: Path, squashfs: Path, stage: str, *, is_text: bool = False) -> None:
+    """Packs a folder into the file `squashfs`, for a stage, by mksquashfs of the chroot `tools`.
+
+    A folder that `is_text` holds a few megabytes at most, and no machine code.
+    """
+    compression = _COMPRESSION_OF_TEXT if is_text else _COMPRESSION
     packing = dataclasses.replace(tools, ro_binds={"/mnt/root": folder}, binds={"/mnt/out": squashfs.parent})
-    command = ["mksquashfs", "/mnt/root", f"/mnt/out/{squashfs.name}", *_COMPRESSION[context.config.compression]]
+    command = ["mksquashfs", "/mnt/root", f"/mnt/out/{squashfs.name}", *compression[context.config.compression]]
     command += ["-reproducible", "-all-time", str(context.epoch), "-mkfs-time", str(context.epoch)]
     command += ["-no-exports", "-no-progress", "-noappend", "-processors", str(context.config.jobs)]
     with context.log.step(f"{stage}: packing"):

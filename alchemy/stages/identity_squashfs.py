@@ -98,7 +98,7 @@ def _build(context: Context, output: Path, inputs: Inputs) -> None:
         context.runner.run(inside.argv(["/bin/sh", "/mnt/chroot/setup.sh"]), log=log, what="chroot/setup.sh")
         (work / "layer").mkdir()
         layer.difference(system, work / "root", work / "layer")
-    squashfs.pack(context, tools, work / "layer", output / outputs.IDENTITY_SQUASHFS, NAME)
+    squashfs.pack(context, tools, work / "layer", output / outputs.IDENTITY_SQUASHFS, NAME, is_text=True)
     files.remove(work)
 
 
