@@ -8,7 +8,6 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from alchemy.commands import ebuilds
-from alchemy.commands import outdated as outdating
 from cli.command import JSON_HELP, as_json, checked, command, say
 
 _ATOM_HELP = "CATEGORY/NAME of a package in overlays/, or CATEGORY/NAME:SLOT"
@@ -26,6 +25,9 @@ def sources(_: Context, json: bool = False) -> None:
 @command
 def outdated(_: Context, json: bool = False) -> None:
     """Compare the ebuilds with the newest releases of upstream and of Debian; what is not known is said."""
+    # every command imports this module, and this task alone needs parsers of the lists of others
+    from alchemy.commands import outdated as outdating
+
     rows = outdating.check(checked(), datetime.now(UTC).date())
     say(as_json([row.as_json() for row in rows]) if json else outdating.text(rows))
 

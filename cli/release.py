@@ -8,8 +8,6 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from alchemy.commands import distfiles as source_files
-from alchemy.commands import release
 from alchemy.errors import UserError
 from cli.command import checked, command, say
 
@@ -18,6 +16,9 @@ from cli.command import checked, command, say
 @command
 def check(_: Context) -> None:
     """Check that the repository is ready for a release, and name everything that is missing."""
+    # every command imports this module, and few need what these tasks do
+    from alchemy.commands import release
+
     problems = release.check(checked())
     if problems:
         raise UserError("\n".join(["not ready for a release", *(f"  {problem}" for problem in problems)]))
@@ -28,6 +29,8 @@ def check(_: Context) -> None:
 @command
 def cut(_: Context, version: str) -> None:
     """Make a release: date NEWS.md, commit, build with signed SHA256SUMS, and tag. Pushes nothing."""
+    from alchemy.commands import release
+
     say(release.cut(checked(version), datetime.now(UTC).date()))
 
 
@@ -35,4 +38,6 @@ def cut(_: Context, version: str) -> None:
 @command
 def distfiles(_: Context, folder: str) -> None:
     """Copy the sources of the image in bin/ into a folder, which can be published as a mirror."""
+    from alchemy.commands import distfiles as source_files
+
     say(source_files.collect(checked(), Path(folder).absolute()))

@@ -166,12 +166,13 @@ def publish(context: Context, bundle: Stage) -> bool:
     mounted = context.bin.is_mount()
     new = context.bin / _TEMPORARY if mounted else context.bin.with_name(f".{context.bin.name}.tmp")
     files.remove(new)
-    made = [path.relative_to(bundle.output) for path in bundle.output.rglob("*") if path.is_file()]
+    output = bundle.output
+    made = [path.relative_to(output) for path in output.rglob("*") if path.is_file()]
     names = [str(path) for path in made if path.name != RECORD]
     # a signature or a ramfs of another bundle does not fit
     ours = [context.config.ramfs_name, *(f"{outputs.SUMS}{suffix}" for suffix in signing.SUFFIXES)]
     stale = [context.bin / name for name in ours if name not in names]
-    if all(_same(bundle.output / name, context.bin / name) for name in names) and not any(map(Path.exists, stale)):
+    if all(_same(output / name, context.bin / name) for name in names) and not any(map(Path.exists, stale)):
         return False
     try:
         new.mkdir()
@@ -181,7 +182,7 @@ def publish(context: Context, bundle: Stage) -> bool:
         for name in names:
             files.remove(new / name)
             _make_parent(new / name)
-            _copy(bundle.output / name, new / name)
+            _copy(output / name, new / name)
         os.sync()
         if mounted:
             for path in stale:
