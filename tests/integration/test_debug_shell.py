@@ -39,10 +39,14 @@ def test_a_shell_sees_what_the_failed_command_left(tmp_path: Path) -> None:
     child.expect_exact("(alchemy) /mnt/out # ")
     child.sendline("cat half; pwd")
     child.expect("left\r\n/mnt/out")
-    # Ctrl-C reaches what runs in the shell, not the build
-    child.sendline("sleep 60")
+    # Ctrl-C reaches what runs in the shell, not the build. The job says itself that it runs: earlier, the shell would
+    # get the Ctrl-C.
+    child.sendline("sh -c 'echo runs: $((6 * 7)); exec sleep 3600'")
+    child.expect("runs: 42\r\n")
     child.sendintr()
     child.expect_exact("(alchemy) /mnt/out # ")
+    child.sendline("echo status: $?")
+    child.expect("status: 130\r\n")
     child.sendline("exit")
     child.expect("BuildError: the step failed")
     child.expect(pexpect.EOF)
