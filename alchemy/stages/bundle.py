@@ -22,6 +22,9 @@ from alchemy.stages import outputs
 
 NAME = "bundle"
 
+# bytes from which a file is not hashed that has kept its size and time
+LARGE = 1 << 20
+
 _FORMATS: tuple[Format, ...] = (pxe.write,)
 
 # the files of chroot/ that a boot script is made of
@@ -222,10 +225,14 @@ def _replace_each(names: Sequence[str], new: Path, old: Path) -> None:
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Returns whether a file of the bundle is already in bin/. The copy has its time, as long as nobody changes it."""
+    """Returns whether a file of the bundle is already in bin/.
+
+    A large one that has kept the time of its copying is not hashed: SHA256SUMS, which is, has its digest.
+    """
     if not other.is_file():
         return False
     new, old = one.stat(), other.stat()
     if new.st_size != old.st_size:
         return False
-    return new.st_mtime_ns == old.st_mtime_ns or files.sha256(one) == files.sha256(other)
+    unchanged = new.st_size >= LARGE and new.st_mtime_ns == old.st_mtime_ns
+    return unchanged or files.sha256(one) == files.sha256(other)

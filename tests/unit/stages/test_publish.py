@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
 
 from alchemy.context import Context
 from alchemy.host import files
-from alchemy.stages import bundle
+from alchemy.stages import bundle, outputs
 from tests.unit.bundles import FILES, built, contents
 from tests.unit.fakes import snapshot
 
@@ -38,6 +39,26 @@ def test_a_new_image_replaces_the_old_one(context: Context) -> None:
     new = {name: f"new {text}" for name, text in FILES.items()}
     assert bundle.publish(context, built(context, new))
     assert contents(context.bin) == new
+
+
+def test_a_new_image_of_the_same_sizes_and_times_replaces_the_old_one(context: Context) -> None:
+    # as in a cache that was restored without its times
+    for letter in "ab":
+        made = {"alchemy.img": letter * bundle.LARGE, outputs.SUMS: f"digest {letter}"}
+        stage = built(context, made)
+        for name in made:
+            os.utime(stage.output / name, (context.epoch, context.epoch))
+        assert bundle.publish(context, stage)
+        assert contents(context.bin) == made
+        assert not bundle.publish(context, stage)
+
+
+def test_a_large_file_that_was_written_since_is_published_again(context: Context) -> None:
+    stage = built(context, {"alchemy.img": "a" * bundle.LARGE})
+    bundle.publish(context, stage)
+    (context.bin / "alchemy.img").write_text("b" * bundle.LARGE, encoding="utf-8")
+    assert bundle.publish(context, stage)
+    assert contents(context.bin)["alchemy.img"][0] == "a"
 
 
 @pytest.mark.parametrize("mounted", [False, True])
