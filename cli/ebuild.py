@@ -25,7 +25,7 @@ def sources(_: Context, json: bool = False) -> None:
 @command
 def outdated(_: Context, json: bool = False) -> None:
     """Compare the ebuilds with the newest releases of upstream and of Debian; what is not known is said."""
-    # every command imports this module, and this task alone needs parsers of the lists of others
+    # every command imports this module, and only this task needs the parsers of release lists
     from alchemy.commands import outdated as outdating
 
     rows = outdating.check(checked(), datetime.now(UTC).date())

@@ -16,7 +16,7 @@ from cli.command import checked, command, say
 @command
 def check(_: Context) -> None:
     """Check that the repository is ready for a release, and name everything that is missing."""
-    # every command imports this module, and few need what these tasks do
+    # every command imports this module, and only these tasks need their parts
     from alchemy.commands import release
 
     problems = release.check(checked())

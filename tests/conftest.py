@@ -17,7 +17,7 @@ from tests.lib.keys import Key
 
 _RAMDISK = pytest.StashKey[Path]()
 
-# the files that take more than a minute, by `test.all`
+# the longest files of `test.all`, from three minutes to half a minute
 _LONGEST = (
     "test_gentoo.py", "test_network.py", "test_node.py", "test_portage.py", "test_main_job.py", "test_parameters.py",
     "test_intake.py", "test_hostile.py", "test_faults.py", "test_configured.py", "test_trust.py", "test_by_hand.py",
@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Collects without Python's garbage collector: what is collected stays until the end."""
+    """Turns Python's garbage collector off while tests are collected: none of them is freed before the end."""
     gc.disable()
     try:
         return (yield)
